@@ -1,0 +1,91 @@
+package chatferry
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Kind says what an error means for the run. It is set where the fact is known and read in one place, where the
+// program maps it to its exit code.
+type Kind int
+
+// The Kinds. The zero Kind is an unexpected failure.
+const (
+	KindUnexpected   Kind = iota
+	KindUsage             // a flag, argument or configuration is wrong
+	KindEnvironment       // credentials, permission, disk, host name
+	KindStopped           // stopped on request, resumable
+	KindTemporary         // the source cannot be reached, or throttles beyond patience
+	KindDiffers           // verification differs, or the books do not close
+	KindIncompatible      // checkpoint or configuration incompatible or corrupt
+	KindTooManyBad        // more Rejects than allowed
+	KindFenced            // another run took over
+	KindLocked            // a live run holds the dataset
+)
+
+// Error is an error that a person will read: what was being done, where, why it went wrong, and what to do.
+type Error struct {
+	Kind  Kind
+	Op    string // what was being done: "open log"
+	Place string // the file, record, Shard or flag
+	Err   error
+	Hint  string // what to do, without a full stop; may be empty
+}
+
+// Error gives the sentence without the hint.
+func (e *Error) Error() string {
+	var b strings.Builder
+	b.WriteString(e.Op)
+	if e.Place != "" {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(e.Place)
+	}
+	if e.Err != nil {
+		if b.Len() > 0 {
+			b.WriteString(": ")
+		}
+		b.WriteString(e.Err.Error())
+	}
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Errorf makes an Error of a kind with a hint.
+func Errorf(kind Kind, hint, format string, args ...any) error {
+	return &Error{Kind: kind, Err: fmt.Errorf(format, args...), Hint: hint}
+}
+
+// KindOf returns the Kind of the outermost Error in err's chain that has one.
+func KindOf(err error) Kind {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return KindUnexpected
+		}
+		if e.Kind != KindUnexpected {
+			return e.Kind
+		}
+		err = e.Err
+	}
+	return KindUnexpected
+}
+
+// HintOf returns the outermost hint in err's chain.
+func HintOf(err error) string {
+	for err != nil {
+		var e *Error
+		if !errors.As(err, &e) {
+			return ""
+		}
+		if e.Hint != "" {
+			return e.Hint
+		}
+		err = e.Err
+	}
+	return ""
+}

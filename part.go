@@ -1,0 +1,53 @@
+package chatferry
+
+// FileKind says what a file of a Part holds.
+type FileKind string
+
+// The FileKinds.
+const (
+	FileRows       FileKind = "rows"       // Parquet rows of one table
+	FileLedger     FileKind = "ledger"     // Parquet, LedgerEntry rows
+	FileQuarantine FileKind = "quarantine" // NDJSON in zstd, one Reject a line
+)
+
+// PartFile is one file of a Part, as it stands in the log. It was read back before it got here.
+type PartFile struct {
+	Kind    FileKind `json:"kind"`
+	Table   Table    `json:"table,omitempty"` // for FileRows
+	Staging string   `json:"staging"`         // disk: path below the root. S3: key and upload
+	Name    string   `json:"name"`            // final path below the root
+	Size    int64    `json:"size"`
+	SHA256  SHA256   `json:"sha256"`
+	Rows    int64    `json:"rows"`
+	E       Digest   `json:"e"` // sum of the Entry terms of its records; zero for child tables
+	V       Digest   `json:"v"` // sum of the ValuesDigest of its rows; zero for quarantine
+	// StoreChecksum is what the store must answer for the published object, where it has one.
+	StoreChecksum string `json:"store_checksum,omitempty"`
+}
+
+// Part is everything one Checkpoint seals: the range [From, To) of a Shard, and where its records went.
+type Part struct {
+	Stream Stream     `json:"stream"`
+	Seq    uint64     `json:"seq"` // 1, 2, … inside the Shard
+	From   Position   `json:"from"`
+	To     Position   `json:"to"`
+	Files  []PartFile `json:"files"`
+	Books  Books      `json:"books"`
+	Doubts []Doubt    `json:"doubts,omitempty"`
+
+	StoredBytes int64 `json:"stored_bytes"` // bytes read from the store
+	Requests    int64 `json:"requests"`
+	ThrottledMS int64 `json:"throttled_ms"`
+	WallMS      int64 `json:"wall_ms"` // from the Part's first Page to its staging
+}
+
+// Rows returns the rows of the Part's tables.
+func (p *Part) Rows() map[Table]int64 {
+	m := make(map[Table]int64, len(p.Files))
+	for _, f := range p.Files {
+		if f.Kind == FileRows {
+			m[f.Table] += f.Rows
+		}
+	}
+	return m
+}
