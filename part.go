@@ -1,5 +1,10 @@
 package chatferry
 
+import (
+	"context"
+	"errors"
+)
+
 // FileKind says what a file of a Part holds.
 type FileKind string
 
@@ -51,3 +56,28 @@ func (p *Part) Rows() map[Table]int64 {
 	}
 	return m
 }
+
+// Staged is one staging file or upload that a store holds, committed or not.
+type Staged struct {
+	Ref   string // PartFile.Staging
+	Shard ShardID
+	Epoch uint64 // of the run that made it
+}
+
+// Publisher makes staged files visible to readers of the dataset. The stores implement it; a Shard's log drives it.
+// Its methods may be called by several Lanes at once, and every one may be repeated.
+type Publisher interface {
+	// Publish makes f visible under its final name and durable there, then removes it from staging. A name that is
+	// taken by a file of equal size and SHA-256 is done; one taken by other bytes is an error of KindIncompatible.
+	// ErrStagingGone means that neither the staged nor the final file exists.
+	Publish(ctx context.Context, f PartFile) error
+	// Unpublish removes a published file whose Part was reopened. A file that is not there is done.
+	Unpublish(ctx context.Context, f PartFile) error
+	// ListStaged lists what is staged for a Shard.
+	ListStaged(ctx context.Context, shard ShardID) ([]Staged, error)
+	// Unstage removes one staged file. One that is not there is done.
+	Unstage(ctx context.Context, s Staged) error
+}
+
+// ErrStagingGone is returned by Publish when the staged bytes no longer exist anywhere.
+var ErrStagingGone = errors.New("the staged file is gone")
