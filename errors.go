@@ -3,6 +3,7 @@ package chatferry
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -89,3 +90,25 @@ func HintOf(err error) string {
 	}
 	return ""
 }
+
+// severity ranks the Kinds for when several errors apply: the first of this list is the one to tell.
+var severity = []Kind{
+	KindFenced, KindIncompatible, KindDiffers, KindEnvironment, KindTooManyBad, KindUnexpected, KindTemporary,
+	KindStopped,
+}
+
+// Worse returns the error that matters more to the run; a where both matter the same. Either may be nil.
+func Worse(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	case rank(b) < rank(a):
+		return b
+	}
+	return a
+}
+
+// rank is the place in severity. What is told before a run starts (usage, a held lock) comes before everything.
+func rank(err error) int { return slices.Index(severity, KindOf(err)) }
