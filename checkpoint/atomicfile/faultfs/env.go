@@ -1,0 +1,164 @@
+//go:build unix
+
+package faultfs
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+
+	"chatferry/checkpoint/atomicfile"
+)
+
+// Variable is the environment variable that FromEnv reads.
+const Variable = "CHATFERRY_FAULT"
+
+var errnos = map[string]syscall.Errno{
+	"EIO": syscall.EIO, "ENOSPC": syscall.ENOSPC, "EROFS": syscall.EROFS, "EACCES": syscall.EACCES,
+}
+
+// FromEnv wraps the FS of a real process with the fault that CHATFERRY_FAULT asks for. Operations that change the disk
+// are counted from 1 over the whole process:
+//
+//	kill:N         SIGKILL to itself just before operation N
+//	stop:N         SIGSTOP to itself just before operation N, once
+//	fail:N:ERR     operation N fails with ERR: EIO, ENOSPC, EROFS or EACCES
+//	failfrom:N:ERR every operation from N on fails with ERR
+//	count:FILE     the number of operations so far is written to FILE at each
+//
+// It is meant for builds that are made for testing. A value that it cannot read is an error, so that no test passes
+// because its fault was misspelt.
+func FromEnv(fsys atomicfile.FS) (atomicfile.FS, error) {
+	value := os.Getenv(Variable)
+	if value == "" {
+		return fsys, nil
+	}
+	act, err := parse(value)
+	if err != nil {
+		return nil, fmt.Errorf("%s=%s: %w", Variable, value, err)
+	}
+	return &counted{FS: fsys, act: act}, nil
+}
+
+func parse(value string) (func(n int) error, error) {
+	verb, rest, _ := strings.Cut(value, ":")
+	if verb == "count" {
+		return func(n int) error { return os.WriteFile(rest, []byte(strconv.Itoa(n)+"\n"), 0o600) }, nil
+	}
+	number, name, _ := strings.Cut(rest, ":")
+	at, err := strconv.Atoi(number)
+	if err != nil {
+		return nil, err
+	}
+	errno, known := errnos[name]
+	switch {
+	case verb == "kill":
+		return signalAt(at, syscall.SIGKILL), nil
+	case verb == "stop":
+		return signalAt(at, syscall.SIGSTOP), nil
+	case (verb == "fail" || verb == "failfrom") && known:
+		return func(n int) error {
+			if n == at || n > at && verb == "failfrom" {
+				return errno
+			}
+			return nil
+		}, nil
+	}
+	return nil, fmt.Errorf("no such fault")
+}
+
+func signalAt(at int, sig syscall.Signal) func(int) error {
+	return func(n int) error {
+		if n != at {
+			return nil
+		}
+		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+			return err
+		}
+		if sig == syscall.SIGKILL {
+			select {} // the signal may need an instant to arrive, and nothing may be done in it
+		}
+		return nil
+	}
+}
+
+// counted asks act before every operation that changes the disk. Its lock is held while act runs, so that no other
+// goroutine slips an operation in between, and while a stopped process sleeps.
+type counted struct {
+	atomicfile.FS
+	mu  sync.Mutex
+	n   int
+	act func(n int) error
+}
+
+func (c *counted) next(do, name string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.n++
+	if err := c.act(c.n); err != nil {
+		return pathError(do, name, err)
+	}
+	return nil
+}
+
+func (c *counted) Create(name string) (atomicfile.File, error) {
+	if err := c.next("create", name); err != nil {
+		return nil, err
+	}
+	f, err := c.FS.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return &countedFile{f, c, name}, nil
+}
+
+func (c *counted) Link(oldname, newname string) error {
+	if err := c.next("link", oldname); err != nil {
+		return err
+	}
+	return c.FS.Link(oldname, newname)
+}
+
+func (c *counted) Remove(name string) error {
+	if err := c.next("remove", name); err != nil {
+		return err
+	}
+	return c.FS.Remove(name)
+}
+
+func (c *counted) Mkdir(name string) error {
+	if err := c.next("mkdir", name); err != nil {
+		return err
+	}
+	return c.FS.Mkdir(name)
+}
+
+func (c *counted) SyncDir(name string) error {
+	if err := c.next("syncdir", name); err != nil {
+		return err
+	}
+	return c.FS.SyncDir(name)
+}
+
+type countedFile struct {
+	atomicfile.File
+	c    *counted
+	name string
+}
+
+func (f *countedFile) Write(b []byte) (int, error) {
+	if err := f.c.next("write", f.name); err != nil {
+		return 0, err
+	}
+	return f.File.Write(b)
+}
+
+func (f *countedFile) Sync() error {
+	if err := f.c.next("sync", f.name); err != nil {
+		return err
+	}
+	return f.File.Sync()
+}
