@@ -1,0 +1,89 @@
+package load
+
+import (
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"chatferry"
+)
+
+// The columns of a ledger, in order.
+const (
+	ledgerStream = iota
+	ledgerKey
+	ledgerVersion
+	ledgerRawSHA256
+	ledgerRawLen
+	ledgerDisposition
+	ledgerReason
+	ledgerShard
+	ledgerSeq
+	ledgerOffset
+)
+
+// ledgerSchema returns the columns of a ledger. Only the version may be null: the record has none.
+func ledgerSchema() *arrow.Schema {
+	few := arrow.NewMetadata([]string{MetaDictionary}, []string{"1"})
+	return arrow.NewSchema([]arrow.Field{
+		ledgerStream:      {Name: "stream", Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerKey:         {Name: "key", Type: arrow.BinaryTypes.String},
+		ledgerVersion:     {Name: "version", Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
+		ledgerRawSHA256:   {Name: "raw_sha256", Type: &arrow.FixedSizeBinaryType{ByteWidth: 32}},
+		ledgerRawLen:      {Name: "raw_len", Type: arrow.PrimitiveTypes.Int64},
+		ledgerDisposition: {Name: "disposition", Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerReason:      {Name: "reason", Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerShard:       {Name: "_source_shard", Type: arrow.PrimitiveTypes.Int64},
+		ledgerSeq:         {Name: "_source_seq", Type: arrow.PrimitiveTypes.Int64},
+		ledgerOffset:      {Name: "_source_offset", Type: arrow.PrimitiveTypes.Int64},
+	}, nil)
+}
+
+// ledgerRecord makes the rows of one Batch's entries. The caller releases it.
+func ledgerRecord(shard chatferry.ShardID, seq uint64, entries []chatferry.LedgerEntry) arrow.Record {
+	b := array.NewRecordBuilder(memory.DefaultAllocator, ledgerSchema())
+	defer b.Release()
+	text := func(i int) *array.StringBuilder { return b.Field(i).(*array.StringBuilder) }
+	number := func(i int) *array.Int64Builder { return b.Field(i).(*array.Int64Builder) }
+	for i := range entries {
+		e := &entries[i]
+		text(ledgerStream).Append(string(e.Stream))
+		text(ledgerKey).Append(e.Key)
+		if version := b.Field(ledgerVersion).(*array.TimestampBuilder); e.Version == 0 {
+			version.AppendNull()
+		} else {
+			version.Append(arrow.Timestamp(e.Version))
+		}
+		b.Field(ledgerRawSHA256).(*array.FixedSizeBinaryBuilder).Append(e.RawSHA256[:])
+		number(ledgerRawLen).Append(e.RawLen)
+		text(ledgerDisposition).Append(string(e.Disposition))
+		text(ledgerReason).Append(e.Reason)
+		number(ledgerShard).Append(int64(shard))
+		number(ledgerSeq).Append(int64(seq))
+		number(ledgerOffset).Append(int64(e.Offset))
+	}
+	return b.NewRecord()
+}
+
+// ledgerEntries is the entryTerms of a ledger.
+func ledgerEntries(rec arrow.Record) (d chatferry.Digest, err error) {
+	at := rec.Schema().FieldIndices("stream")
+	if len(at) != 1 {
+		return d, fmt.Errorf("there is no column stream")
+	}
+	streams, ok := rec.Column(at[0]).(*array.String)
+	if !ok {
+		return d, fmt.Errorf("column stream is no text")
+	}
+	sums, err := fixedColumn(rec, "raw_sha256")
+	if err != nil {
+		return d, err
+	}
+	for i := range sums.Len() {
+		e := chatferry.Entry(chatferry.Stream(streams.Value(i)), (*[32]byte)(sums.Value(i)))
+		d.Add(&e)
+	}
+	return d, nil
+}

@@ -1,0 +1,164 @@
+package load
+
+import (
+	"context"
+	"fmt"
+	"io"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+)
+
+// RowReader reads the rows of a Parquet file in order, one row group after the other, in records of bounded size. It
+// decodes column by column in the caller's goroutine, so that a panic of the arrow library on a damaged file becomes an
+// error; arrow's own record reader starts goroutines whose panics end the process.
+type RowReader struct {
+	file    *file.Reader
+	rows    *pqarrow.FileReader
+	schema  *arrow.Schema
+	columns []*pqarrow.ColumnReader // of the open row group
+	group   int                     // the open row group, -1 before the first
+	left    int64                   // rows of it that were not read yet
+	step    int64                   // rows of a record
+}
+
+// Records of a RowReader hold about so many decoded bytes, and at most so many rows.
+const (
+	recordBytes = 4 << 20
+	recordRows  = 8192
+)
+
+// OpenRows opens a Parquet file of size bytes, which the caller closes after the last Next.
+func OpenRows(r io.ReaderAt, size int64) (*RowReader, error) {
+	registerZstd()
+	out := &RowReader{group: -1}
+	err := recovered(func() (err error) {
+		props := parquet.NewReaderProperties(memory.DefaultAllocator)
+		props.BufferedStreamEnabled = true
+		out.file, err = file.NewParquetReader(io.NewSectionReader(r, 0, size), file.WithReadProps(props))
+		if err != nil {
+			return err
+		}
+		out.rows, err = pqarrow.NewFileReader(out.file, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
+		if err != nil {
+			return err
+		}
+		out.schema, err = out.rows.Schema()
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// Schema returns the columns of the file.
+func (r *RowReader) Schema() *arrow.Schema { return r.schema }
+
+// Groups returns the number of rows of each row group.
+func (r *RowReader) Groups() []int64 {
+	groups := make([]int64, r.file.NumRowGroups())
+	for i := range groups {
+		groups[i] = r.file.MetaData().RowGroups[i].NumRows
+	}
+	return groups
+}
+
+// Group is the index of the row group that the last record came from.
+func (r *RowReader) Group() int { return r.group }
+
+// Next returns the next rows, which the caller releases, and io.EOF after the last.
+func (r *RowReader) Next() (rec arrow.Record, err error) {
+	err = recovered(func() error {
+		for r.left == 0 {
+			if r.group+1 >= r.file.NumRowGroups() {
+				r.closeGroup()
+				return io.EOF
+			}
+			if err := r.openGroup(r.group + 1); err != nil {
+				return err
+			}
+		}
+		rec, err = r.read(min(r.step, r.left))
+		return err
+	})
+	if err == io.EOF || err == nil {
+		return rec, err
+	}
+	return nil, fmt.Errorf("row group %d: %w", r.group, err)
+}
+
+func (r *RowReader) closeGroup() {
+	for _, c := range r.columns {
+		c.Release()
+	}
+	r.columns = nil
+}
+
+func (r *RowReader) openGroup(g int) error {
+	r.closeGroup()
+	r.group = g
+	meta := r.file.MetaData().RowGroups[g]
+	if meta.NumRows < 0 {
+		return fmt.Errorf("it has %d rows", meta.NumRows)
+	}
+	r.left = meta.NumRows
+	r.step = recordRows
+	if meta.NumRows > 0 && meta.TotalByteSize > recordBytes {
+		r.step = max(1, min(r.step, recordBytes/(meta.TotalByteSize/meta.NumRows+1)))
+	}
+	leaves := make(map[int]bool, len(meta.Columns))
+	for i := range meta.Columns {
+		leaves[i] = true
+	}
+	for i := range r.schema.NumFields() {
+		c, err := r.rows.GetFieldReader(context.Background(), i, leaves, []int{g})
+		if err != nil {
+			return fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
+		}
+		r.columns = append(r.columns, c)
+	}
+	return nil
+}
+
+func (r *RowReader) read(n int64) (arrow.Record, error) {
+	arrays := make([]arrow.Array, 0, len(r.columns))
+	defer func() {
+		for _, a := range arrays {
+			a.Release()
+		}
+	}()
+	for i, c := range r.columns {
+		a, err := nextArray(c, n)
+		if err != nil {
+			return nil, fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
+		}
+		arrays = append(arrays, a)
+		if int64(a.Len()) != n {
+			return nil, fmt.Errorf("column %s: %d rows instead of %d", r.schema.Field(i).Name, a.Len(), n)
+		}
+	}
+	r.left -= n
+	return array.NewRecord(r.schema, arrays, n), nil
+}
+
+func nextArray(c *pqarrow.ColumnReader, n int64) (arrow.Array, error) {
+	chunked, err := c.NextBatch(n)
+	if err != nil {
+		return nil, err
+	}
+	defer chunked.Release()
+	switch chunks := chunked.Chunks(); len(chunks) {
+	case 0:
+		return nil, io.ErrUnexpectedEOF
+	case 1:
+		chunks[0].Retain()
+		return chunks[0], nil
+	default:
+		return array.Concatenate(chunks, memory.DefaultAllocator)
+	}
+}

@@ -1,0 +1,209 @@
+package load
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"chatferry"
+)
+
+// entryTerms sums the Entry terms of the records that rows stand for.
+type entryTerms func(arrow.Record) (chatferry.Digest, error)
+
+// ColumnRawSHA256 is the column of every parent table that holds the SHA-256 of the source record.
+const ColumnRawSHA256 = "_raw_sha256"
+
+// parentEntries returns the entryTerms of a Stream's parent table.
+func parentEntries(stream chatferry.Stream) entryTerms {
+	return func(rec arrow.Record) (d chatferry.Digest, err error) {
+		sums, err := fixedColumn(rec, ColumnRawSHA256)
+		if err != nil {
+			return d, err
+		}
+		for i := range sums.Len() {
+			e := chatferry.Entry(stream, (*[32]byte)(sums.Value(i)))
+			d.Add(&e)
+		}
+		return d, nil
+	}
+}
+
+// fixedColumn returns a column of SHA-256 sums without nulls.
+func fixedColumn(rec arrow.Record, name string) (*array.FixedSizeBinary, error) {
+	at := rec.Schema().FieldIndices(name)
+	if len(at) != 1 {
+		return nil, fmt.Errorf("there is no column %s", name)
+	}
+	a, ok := rec.Column(at[0]).(*array.FixedSizeBinary)
+	if !ok || a.DataType().(*arrow.FixedSizeBinaryType).ByteWidth != 32 || a.NullN() > 0 {
+		return nil, fmt.Errorf("column %s does not hold a SHA-256 for every row", name)
+	}
+	return a, nil
+}
+
+// contents is what a file of rows holds: summed over the Batches, and again over what is read back.
+type contents struct {
+	rows int64
+	v, e chatferry.Digest
+}
+
+func (c *contents) add(rec arrow.Record, entries entryTerms) error {
+	v, err := chatferry.ValuesDigest(rec)
+	if err != nil {
+		return err
+	}
+	if entries != nil {
+		e, err := entries(rec)
+		if err != nil {
+			return err
+		}
+		c.e.Merge(e)
+	}
+	c.v.Merge(v)
+	c.rows += rec.NumRows()
+	return nil
+}
+
+// rowsFile is a Parquet file being built: rows of one table, or a ledger.
+type rowsFile struct {
+	to      chatferry.PartFile // kind, table and name
+	entries entryTerms         // nil for child tables
+	schema  *arrow.Schema
+	staging Staging
+	w       *parquetWriter
+	written contents
+}
+
+func newRowsFile(s *arrow.Schema, to chatferry.PartFile, entries entryTerms, l layout, create func() (Staging, error)) (*rowsFile, error) {
+	fs, err := newFileSchema(s, l)
+	if err != nil {
+		return nil, err
+	}
+	staging, err := create()
+	if err != nil {
+		return nil, err
+	}
+	w, err := newParquetWriter(staging, fs, l)
+	if err != nil {
+		return nil, errors.Join(err, staging.Discard())
+	}
+	return &rowsFile{to: to, entries: entries, schema: s, staging: staging, w: w}, nil
+}
+
+func (f *rowsFile) write(rec arrow.Record) error {
+	if s := rec.Schema(); s != f.schema && !s.Equal(f.schema) {
+		return errors.New("the schema changed inside a Part")
+	}
+	if err := f.written.add(rec, f.entries); err != nil {
+		return err
+	}
+	return f.w.write(rec)
+}
+
+func (f *rowsFile) finish() error {
+	if err := f.w.close(); err != nil {
+		return fmt.Errorf("finish %s: %w", f.to.Name, err)
+	}
+	return nil
+}
+
+func (f *rowsFile) stage(ctx context.Context) (string, error) { return f.staging.Stage(ctx) }
+func (f *rowsFile) discard() error                            { return f.staging.Discard() }
+
+// readBack decodes the finished file and compares it with what was written.
+func (f *rowsFile) readBack(ctx context.Context) (chatferry.PartFile, error) {
+	out := f.to
+	out.Size, out.SHA256, out.Rows = f.w.sink.n, f.w.sink.sha256(), f.written.rows
+	out.V, out.E = f.written.v, f.written.e
+	r, err := f.staging.Reopen(ctx)
+	if err != nil {
+		return out, err
+	}
+	if err := f.compare(ctx, r, out); err != nil {
+		return out, errors.Join(readBackError(f.to.Name, err), r.Close())
+	}
+	return out, r.Close()
+}
+
+func (f *rowsFile) compare(ctx context.Context, r ReadFile, want chatferry.PartFile) error {
+	if err := compareBytes(r, want); err != nil {
+		return err
+	}
+	rows, err := OpenRows(r, r.Size())
+	if err != nil {
+		return err
+	}
+	if err := sameColumns(f.schema, rows.Schema()); err != nil {
+		return err
+	}
+	if got := rows.Groups(); !slices.Equal(got, f.w.groups) {
+		return fmt.Errorf("row groups of %v rows instead of %v", got, f.w.groups)
+	}
+	got, err := f.readContents(ctx, rows)
+	if err != nil {
+		return err
+	}
+	if got != f.written {
+		return fmt.Errorf("%d rows with values %s and records %s instead of %d rows with values %s and records %s",
+			got.rows, got.v, got.e, f.written.rows, f.written.v, f.written.e)
+	}
+	return nil
+}
+
+// readContents decodes every value, and compares the statistics of each row group with its values.
+func (f *rowsFile) readContents(ctx context.Context, rows *RowReader) (contents, error) {
+	var got contents
+	bounds := newBounds(f.schema)
+	group := 0
+	for {
+		if err := ctx.Err(); err != nil {
+			return got, context.Cause(ctx)
+		}
+		rec, err := rows.Next()
+		if err == io.EOF {
+			return got, bounds.endGroup(rows, group)
+		}
+		if err != nil {
+			return got, err
+		}
+		if g := rows.Group(); g != group {
+			if err := bounds.endGroup(rows, group); err != nil {
+				rec.Release()
+				return got, err
+			}
+			group = g
+		}
+		bounds.add(rec)
+		err = got.add(rec, f.entries)
+		rec.Release()
+		if err != nil {
+			return got, err
+		}
+	}
+}
+
+// sameColumns compares names, types and nullability. How the elements of a list are called is Parquet's business.
+func sameColumns(want, got *arrow.Schema) error {
+	if want.NumFields() != got.NumFields() {
+		return fmt.Errorf("%d columns instead of %d", got.NumFields(), want.NumFields())
+	}
+	for i, w := range want.Fields() {
+		g := got.Field(i)
+		wt, gt := w.Type, g.Type
+		if wl, ok := wt.(*arrow.ListType); ok {
+			if gl, ok := gt.(*arrow.ListType); ok {
+				wt, gt = wl.Elem(), gl.Elem()
+			}
+		}
+		if w.Name != g.Name || w.Nullable != g.Nullable || !arrow.TypeEqual(wt, gt) {
+			return fmt.Errorf("column %d is %s %s instead of %s %s", i, g.Name, g.Type, w.Name, w.Type)
+		}
+	}
+	return nil
+}

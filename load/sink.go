@@ -1,0 +1,294 @@
+package load
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+
+	"chatferry"
+)
+
+// Sink builds Parts in a Store.
+type Sink struct {
+	store  Store
+	layout layout
+	nonce  func() string
+}
+
+var (
+	_ chatferry.Sink       = (*Sink)(nil)
+	_ chatferry.PartWriter = (*partWriter)(nil)
+)
+
+// NewSink returns a Sink that builds Parts in a store.
+func NewSink(store Store) *Sink {
+	registerZstd()
+	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce}
+}
+
+func newNonce() string {
+	var b [8]byte
+	rand.Read(b[:]) // never fails: crypto/rand ends the program instead
+	return hex.EncodeToString(b[:])
+}
+
+// Begin implements chatferry.Sink.
+func (s *Sink) Begin(shard *chatferry.Shard, seq, epoch uint64) (chatferry.PartWriter, error) {
+	return &partWriter{
+		sink: s, shard: shard, seq: seq, epoch: epoch, nonce: s.nonce(),
+		order: shard.Stream.Tables(), rows: map[chatferry.Table]*rowsFile{},
+	}, nil
+}
+
+// partWriter collects one Part.
+type partWriter struct {
+	sink       *Sink
+	shard      *chatferry.Shard
+	seq, epoch uint64
+	nonce      string
+	order      []chatferry.Table // of the Part's row files
+
+	rows       map[chatferry.Table]*rowsFile
+	ledger     *rowsFile
+	quarantine *quarantineFile
+	books      chatferry.Books // of the Batches, to compare with the files
+
+	err    error // why nothing but Abort may be called
+	sealed bool
+}
+
+var errAborted = errors.New("the Part was aborted")
+
+// Write implements chatferry.PartWriter.
+func (p *partWriter) Write(b *chatferry.Batch) error {
+	if p.err != nil {
+		return p.err
+	}
+	if err := p.write(b); err != nil {
+		p.err = err
+		return err
+	}
+	return nil
+}
+
+func (p *partWriter) write(b *chatferry.Batch) error {
+	if b.Shard == nil || b.Shard.ID != p.shard.ID || b.Seq != p.seq {
+		return fmt.Errorf("the Batch belongs to another Part, %d", b.Seq)
+	}
+	for _, r := range b.Rows {
+		if r.Record.NumRows() == 0 {
+			continue
+		}
+		f, err := p.rowsFile(r)
+		if err != nil {
+			return err
+		}
+		if err := f.write(r.Record); err != nil {
+			return fmt.Errorf("table %s: %w", r.Table, err)
+		}
+	}
+	if err := p.writeLedger(b.Ledger); err != nil {
+		return fmt.Errorf("ledger: %w", err)
+	}
+	if err := p.writeRejects(b.Rejects); err != nil {
+		return fmt.Errorf("quarantine: %w", err)
+	}
+	p.books.Add(b.Books)
+	return nil
+}
+
+func (p *partWriter) rowsFile(r chatferry.Rows) (*rowsFile, error) {
+	if f := p.rows[r.Table]; f != nil {
+		return f, nil
+	}
+	if !slices.Contains(p.order, r.Table) {
+		return nil, fmt.Errorf("stream %s feeds no table %q", p.shard.Stream, r.Table)
+	}
+	var entries entryTerms
+	if r.Table == p.shard.Stream.Parent() {
+		entries = parentEntries(p.shard.Stream)
+	}
+	to := chatferry.PartFile{Kind: chatferry.FileRows, Table: r.Table, Name: RowsName(r.Table, p.shard.ID, p.seq)}
+	f, err := newRowsFile(r.Record.Schema(), to, entries, p.sink.layout, p.create(string(r.Table), to.Name))
+	if err != nil {
+		return nil, fmt.Errorf("table %s: %w", r.Table, err)
+	}
+	p.rows[r.Table] = f
+	return f, nil
+}
+
+// create returns a function that begins a staging file, so that nothing is created for a schema that cannot be written.
+func (p *partWriter) create(label, name string) func() (Staging, error) {
+	return func() (Staging, error) {
+		return p.sink.store.Create(context.Background(), Target{
+			Shard: p.shard.ID, Epoch: p.epoch, Seq: p.seq, Label: label, Nonce: p.nonce, Name: name,
+		})
+	}
+}
+
+func (p *partWriter) writeLedger(entries []chatferry.LedgerEntry) error {
+	if len(entries) == 0 {
+		return nil
+	}
+	if p.ledger == nil {
+		to := chatferry.PartFile{Kind: chatferry.FileLedger, Name: LedgerName(p.shard.ID, p.seq)}
+		f, err := newRowsFile(ledgerSchema(), to, ledgerEntries, p.sink.layout, p.create(LabelLedger, to.Name))
+		if err != nil {
+			return err
+		}
+		p.ledger = f
+	}
+	rec := ledgerRecord(p.shard.ID, p.seq, entries)
+	defer rec.Release()
+	return p.ledger.write(rec)
+}
+
+func (p *partWriter) writeRejects(rejects []chatferry.Reject) error {
+	if len(rejects) == 0 {
+		return nil
+	}
+	if p.quarantine == nil {
+		to := chatferry.PartFile{Kind: chatferry.FileQuarantine, Name: QuarantineName(p.shard.ID, p.seq)}
+		f, err := newQuarantineFile(to, p.create(LabelQuarantine, to.Name))
+		if err != nil {
+			return err
+		}
+		p.quarantine = f
+	}
+	for i := range rejects {
+		r := &rejects[i]
+		if r.Shard != p.shard.ID || r.Seq != p.seq {
+			return fmt.Errorf("the Reject at %s belongs to another Part", r.Place)
+		}
+		if err := p.quarantine.write(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// partFile is one file of a Part while it is built.
+type partFile interface {
+	// finish writes what is left to write.
+	finish() error
+	// readBack reads the finished file and compares it with what was written.
+	readBack(ctx context.Context) (chatferry.PartFile, error)
+	// stage makes the bytes durable.
+	stage(ctx context.Context) (string, error)
+	discard() error
+}
+
+// files returns the files begun so far in the order in which a Part lists them.
+func (p *partWriter) files() []partFile {
+	var out []partFile
+	for _, t := range p.order {
+		if f := p.rows[t]; f != nil {
+			out = append(out, f)
+		}
+	}
+	if p.ledger != nil {
+		out = append(out, p.ledger)
+	}
+	if p.quarantine != nil {
+		out = append(out, p.quarantine)
+	}
+	return out
+}
+
+// Seal implements chatferry.PartWriter. A Part that touched nothing has no files and is a Part all the same.
+func (p *partWriter) Seal(ctx context.Context) (*chatferry.Part, error) {
+	if p.err != nil {
+		return nil, errors.Join(p.err, p.Abort())
+	}
+	part, err := p.seal(ctx)
+	if err != nil {
+		p.err = err
+		return nil, errors.Join(err, p.Abort())
+	}
+	p.sealed, p.err = true, errors.New("the Part is sealed")
+	p.rows, p.ledger, p.quarantine = nil, nil, nil
+	return part, nil
+}
+
+func (p *partWriter) seal(ctx context.Context) (*chatferry.Part, error) {
+	part := &chatferry.Part{Stream: p.shard.Stream, Seq: p.seq, Files: []chatferry.PartFile{}}
+	files := p.files()
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return nil, context.Cause(ctx)
+		}
+		if err := f.finish(); err != nil {
+			return nil, err
+		}
+		done, err := f.readBack(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if done.Staging, err = f.stage(ctx); err != nil {
+			return nil, err
+		}
+		part.Files = append(part.Files, done)
+	}
+	if err := p.checkBooks(part.Files); err != nil {
+		return nil, err
+	}
+	if len(files) == 0 {
+		return part, nil
+	}
+	return part, p.sink.store.SyncStaging(ctx)
+}
+
+// checkBooks compares the records that the files hold with those that the Batches' books claim.
+func (p *partWriter) checkBooks(files []chatferry.PartFile) error {
+	var loaded, ledger, quarantined chatferry.Tally
+	for _, f := range files {
+		t := chatferry.Tally{N: f.Rows, D: f.E}
+		switch {
+		case f.Kind == chatferry.FileLedger:
+			ledger.Add(t)
+		case f.Kind == chatferry.FileQuarantine:
+			quarantined.Add(t)
+		case f.Table == p.shard.Stream.Parent():
+			loaded.Add(t)
+		}
+	}
+	set := p.books.ExcludedTotal()
+	set.Add(p.books.Superseded)
+	for _, c := range []struct {
+		what        string
+		files, book chatferry.Tally
+	}{
+		{"loaded", loaded, p.books.Loaded},
+		{"excluded and superseded", ledger, set},
+		{"quarantined", quarantined, p.books.Quarantined},
+	} {
+		if c.files.N != c.book.N || c.files.D != c.book.D {
+			return chatferry.Errorf(chatferry.KindDiffers, "report this: it is a fault of chatferry",
+				"the files hold %d %s records (digest %s), the books say %d (digest %s)",
+				c.files.N, c.what, c.files.D, c.book.N, c.book.D)
+		}
+	}
+	return nil
+}
+
+// Abort implements chatferry.PartWriter. After a successful Seal it does nothing: the files belong to the log then.
+func (p *partWriter) Abort() error {
+	if p.sealed {
+		return nil
+	}
+	if p.err == nil {
+		p.err = errAborted
+	}
+	var errs []error
+	for _, f := range p.files() {
+		errs = append(errs, f.discard())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	p.rows, p.ledger, p.quarantine = nil, nil, nil
+	return nil
+}
