@@ -1,0 +1,150 @@
+// Package local is the load.Store on a local disk.
+//
+// A file is built as _chatferry/staging/<shard>.e<epoch>.<seq>.<label>.<nonce>.tmp and published by giving it its final
+// name with link(2), which never replaces a file. The order of operations is what makes a crash harmless:
+//
+//	stage    write, fsync the file; after the last file of the Part, fsync the staging folder
+//	publish  link(staging, final); fsync the final folder; unlink staging
+//
+// Folders are made and fsynced into their parents before a file is made in them, the final folder too, so that nothing
+// is committed that could not be published. Publication can be repeated from any point: a final name that is taken by
+// the same bytes is a publication that got that far.
+package local
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"chatferry"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/load"
+)
+
+// stagingDir holds the files that are being built or wait to be published.
+const stagingDir = "_chatferry/staging"
+
+// Store keeps the files of one dataset in a folder.
+type Store struct {
+	fs      atomicfile.FS
+	folders *atomicfile.Folders
+}
+
+var _ load.Store = (*Store)(nil)
+
+// New returns the Store on a dataset's root folder. It touches nothing.
+func New(root atomicfile.FS) *Store {
+	return &Store{fs: root, folders: atomicfile.NewFolders(root)}
+}
+
+// stagingName is the reference of a staging file.
+func stagingName(t load.Target) string {
+	return fmt.Sprintf("%s/%s.e%012d.%012d.%s.%s.tmp", stagingDir, t.Shard, t.Epoch, t.Seq, t.Label, t.Nonce)
+}
+
+// parseStagingName returns what a file name in the staging folder says. Other names are not chatferry's.
+func parseStagingName(name string) (shard chatferry.ShardID, epoch uint64, ok bool) {
+	parts := strings.Split(name, ".")
+	if len(parts) != 6 || parts[5] != "tmp" || !strings.HasPrefix(parts[1], "e") {
+		return 0, 0, false
+	}
+	id, err1 := strconv.ParseUint(parts[0], 10, 64)
+	epoch, err2 := strconv.ParseUint(parts[1][1:], 10, 64)
+	_, err3 := strconv.ParseUint(parts[2], 10, 64)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		return 0, 0, false
+	}
+	return chatferry.ShardID(id), epoch, true
+}
+
+// Create implements load.Store.
+func (s *Store) Create(_ context.Context, t load.Target) (load.Staging, error) {
+	if err := checkName(t.Name); err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{stagingDir, path.Dir(t.Name)} {
+		if err := s.folders.Make(dir); err != nil {
+			return nil, atomicfile.Explain("make folder", dir, err)
+		}
+	}
+	name := stagingName(t)
+	f, err := s.fs.Create(name)
+	if err != nil {
+		return nil, atomicfile.Explain("create", name, err)
+	}
+	return &staging{fs: s.fs, name: name, file: f}, nil
+}
+
+// SyncStaging implements load.Store.
+func (s *Store) SyncStaging(context.Context) error {
+	return atomicfile.Explain("fsync folder", stagingDir, s.fs.SyncDir(stagingDir))
+}
+
+// Open implements load.Store.
+func (s *Store) Open(_ context.Context, name string) (load.ReadFile, error) {
+	f, err := s.fs.Open(name)
+	if err != nil {
+		return nil, atomicfile.Explain("open", name, err)
+	}
+	return f, nil
+}
+
+// ListStaged implements chatferry.Publisher.
+func (s *Store) ListStaged(_ context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
+	names, err := s.fs.ReadDir(stagingDir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, atomicfile.Explain("list folder", stagingDir, err)
+	}
+	var out []chatferry.Staged
+	for _, name := range names {
+		if id, epoch, ok := parseStagingName(name); ok && id == shard {
+			out = append(out, chatferry.Staged{Ref: path.Join(stagingDir, name), Shard: id, Epoch: epoch})
+		}
+	}
+	return out, nil
+}
+
+// Unstage implements chatferry.Publisher.
+func (s *Store) Unstage(_ context.Context, f chatferry.Staged) error {
+	if err := checkStagingRef(f.Ref); err != nil {
+		return err
+	}
+	return s.remove(f.Ref)
+}
+
+// remove unlinks a file; one that is gone is done.
+func (s *Store) remove(name string) error {
+	if err := s.fs.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return atomicfile.Explain("remove", name, err)
+	}
+	return nil
+}
+
+// checkName refuses final names outside of the folders that hold files of Parts, so that a damaged record can neither
+// publish over a log nor remove one.
+func checkName(name string) error {
+	for _, dir := range []string{"tables/", "_chatferry/ledger/", "_chatferry/quarantine/"} {
+		if strings.HasPrefix(name, dir) && fs.ValidPath(name) {
+			return nil
+		}
+	}
+	return chatferry.Errorf(chatferry.KindIncompatible, "keep the dataset as it is and report this",
+		"%q is not the name of a file of a Part", name)
+}
+
+func checkStagingRef(ref string) error {
+	if path.Dir(ref) == stagingDir && fs.ValidPath(ref) {
+		if _, _, ok := parseStagingName(path.Base(ref)); ok {
+			return nil
+		}
+	}
+	return chatferry.Errorf(chatferry.KindIncompatible, "keep the dataset as it is and report this",
+		"%q is not the name of a staging file", ref)
+}
