@@ -74,6 +74,10 @@ func (s *Store) Create(_ context.Context, t load.Target) (load.Staging, error) {
 	name := stagingName(t)
 	f, err := s.fs.Create(name)
 	if err != nil {
+		if !errors.Is(err, fs.ErrExist) {
+			// A remote disk may have made the file and lost the answer. The nonce makes the name this attempt's own.
+			_ = s.fs.Remove(name)
+		}
 		return nil, atomicfile.Explain("create", name, err)
 	}
 	return &staging{fs: s.fs, name: name, file: f}, nil

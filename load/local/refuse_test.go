@@ -1,0 +1,51 @@
+package local_test
+
+import (
+	"errors"
+	"testing"
+
+	"chatferry"
+	"chatferry/checkpoint/atomicfile/faultfs"
+	"chatferry/load"
+	"chatferry/load/local"
+)
+
+// A damaged record must not make the store touch files that are not a Part's.
+func TestNamesOutsideOfTheDatasetAreRefused(t *testing.T) {
+	const good = "_chatferry/staging/000000000007.e000000000001.000000000001.visitors.aa.tmp"
+	store := local.New(faultfs.NewDisk().Process(nil))
+	for _, name := range []string{
+		"", "tables", "tables/", "tables/../_chatferry/FORMAT", "_chatferry/FORMAT", "_chatferry/log/dataset/000000000001.json",
+		"/etc/passwd", "../x", "tables//x", "_chatferry/staging/x",
+	} {
+		f := chatferry.PartFile{Name: name, Staging: good}
+		for what, err := range map[string]error{
+			"publish":   store.Publish(t.Context(), f),
+			"unpublish": store.Unpublish(t.Context(), f),
+		} {
+			if chatferry.KindOf(err) != chatferry.KindIncompatible {
+				t.Errorf("%s %q: %v", what, name, err)
+			}
+		}
+		if _, err := store.Create(t.Context(), load.Target{Label: "visitors", Nonce: "aa", Name: name}); chatferry.KindOf(err) != chatferry.KindIncompatible {
+			t.Errorf("create %q: %v", name, err)
+		}
+	}
+	for _, ref := range []string{
+		"", "_chatferry/staging", "_chatferry/FORMAT", "_chatferry/staging/../FORMAT", "_chatferry/staging/x.tmp",
+		"_chatferry/staging/7.e1.1.visitors.aa.json", "_chatferry/staging/7.1.1.visitors.aa.tmp", "/" + good,
+	} {
+		for what, err := range map[string]error{
+			"publish": store.Publish(t.Context(), chatferry.PartFile{Name: load.LedgerName(7, 1), Staging: ref}),
+			"unstage": store.Unstage(t.Context(), chatferry.Staged{Ref: ref}),
+		} {
+			if chatferry.KindOf(err) != chatferry.KindIncompatible {
+				t.Errorf("%s %q: %v", what, ref, err)
+			}
+		}
+	}
+	gone := chatferry.PartFile{Name: load.LedgerName(7, 1), Staging: good}
+	if err := store.Publish(t.Context(), gone); !errors.Is(err, chatferry.ErrStagingGone) {
+		t.Errorf("publish what never was: %v", err)
+	}
+}
