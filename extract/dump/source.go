@@ -1,0 +1,82 @@
+package dump
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"chatferry"
+)
+
+// pageRecords is how many records a Page has at most. It fixes where Pages end, so it is part of the format.
+const pageRecords = 8192
+
+// Source opens the Shards of a dump.
+type Source struct {
+	stores map[chatferry.Stream]Store
+	cuts   chatferry.Cuts
+	pool   sync.Pool // of *memory
+}
+
+var (
+	_ chatferry.Source = (*Source)(nil)
+	_ chatferry.Reader = (*reader)(nil)
+)
+
+// NewSource returns a Source that reads from where l was listed.
+func NewSource(l *Listing, cuts chatferry.Cuts) *Source {
+	return &Source{stores: l.stores, cuts: cuts}
+}
+
+// Open implements chatferry.Source. It costs time when a compressed file, an array or an API page is opened anywhere but
+// at its beginning, since all before has to be read again.
+func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
+	store, ok := s.stores[shard.Stream]
+	if !ok {
+		return nil, &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "open shard", Place: shard.ID.String(),
+			Err:  fmt.Errorf("the dump holds no files of %s", shard.Stream),
+			Hint: "name the place of the dump that the dataset was begun with"}
+	}
+	start, err := parsePosition(from, len(shard.Files))
+	if err != nil {
+		return nil, err
+	}
+	if shard.From > 0 && from == "" {
+		start.at = shard.From
+	}
+	r := &reader{source: s, store: store, shard: shard, from: from, start: start, here: start}
+	r.in.mem = s.memory()
+	if r.here.file < len(shard.Files) {
+		if err := r.open(ctx); err != nil {
+			r.Close()
+			return nil, err
+		}
+	}
+	return r, nil
+}
+
+// memory is the memory of one Page: the bytes of its records, side by side, and the records.
+type memory struct {
+	buf     []byte
+	pieces  []piece
+	records []chatferry.Record
+	free    func()
+}
+
+func (s *Source) memoryBytes() int { return int(min(s.cuts.PageBytes, 64<<20)) + 2*readBytes }
+
+func (s *Source) memory() *memory {
+	if m, ok := s.pool.Get().(*memory); ok {
+		return m
+	}
+	m := &memory{buf: make([]byte, s.memoryBytes())}
+	m.free = func() {
+		if len(m.buf) > 2*s.memoryBytes() {
+			return // a giant record made it grow; it is not kept
+		}
+		clear(m.records)
+		m.pieces, m.records = m.pieces[:0], m.records[:0]
+		s.pool.Put(m)
+	}
+	return m
+}
