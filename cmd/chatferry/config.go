@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"chatferry"
+)
+
+// Config is everything a run can be told. Flags go over the environment, the environment over the file given by
+// --config, the file over what the dataset was begun with, and that over defaultConfig.
+type Config struct {
+	From locations // places of the dump
+	To   folder    // root of the dataset
+
+	Streams streamSet // empty: all
+	Since   instant
+	Until   instant
+	Limit   count // records of each Stream; 0: all
+
+	PageSize    size
+	PartSize    size
+	PartRecords count
+	ShardSize   size
+	RecordLimit size
+
+	MemoryLimit   size
+	Lanes         count
+	MaxBadRecords badLimit
+	CheckSource   toggle
+	Deadline      period // 0: none
+	MinFree       minFree
+	TakeOver      toggle
+
+	Token Secret // of the Chat API
+
+	Progress  choice
+	JSON      toggle
+	LogFormat choice
+	LogLevel  choice
+	Yes       toggle
+}
+
+// leastMemory is the least --memory-limit: the Go runtime, a Part being built and read back, and a Page for each Lane.
+const leastMemory = 256 << 20
+
+// defaultConfig returns what holds unless a layer says otherwise.
+func defaultConfig() Config {
+	cuts := chatferry.DefaultCuts()
+	return Config{
+		PageSize:    size(cuts.PageBytes),
+		PartSize:    size(cuts.PartBytes),
+		PartRecords: count(cuts.PartRecords),
+		ShardSize:   size(cuts.ShardBytes),
+		RecordLimit: size(cuts.RecordBytes),
+
+		MemoryLimit:   512 << 20,
+		Lanes:         count(min(max(runtime.GOMAXPROCS(0), 1), 8)),
+		MaxBadRecords: badLimit{Count: -1, Percent: 1},
+		MinFree:       minFree{Bytes: 2 << 30, Percent: 5},
+
+		Progress:  choice{"auto", []string{"auto", "bar", "log", "json", "none"}},
+		LogFormat: choice{"text", []string{"text", "json"}},
+		LogLevel:  choice{"warn", []string{"debug", "info", "warn", "error"}},
+	}
+}
+
+// cuts returns where Pages, Parts and Shards end.
+func (c *Config) cuts() chatferry.Cuts {
+	return chatferry.Cuts{
+		PageBytes: int64(c.PageSize), PartBytes: int64(c.PartSize), PartRecords: int64(c.PartRecords),
+		ShardBytes: int64(c.ShardSize), RecordBytes: int64(c.RecordLimit),
+	}
+}
+
+// fieldError says which field of the Config is wrong.
+type fieldError struct {
+	field string
+	err   error
+}
+
+func (e *fieldError) Error() string { return e.field + ": " + e.err.Error() }
+func (e *fieldError) Unwrap() error { return e.err }
+
+// Validate returns a *fieldError that names the first field which is out of its bounds.
+func (c *Config) Validate() error {
+	bounds := []struct {
+		field       string
+		value       int64
+		least, most int64
+		print       func(int64) string
+	}{
+		{"memory-limit", int64(c.MemoryLimit), leastMemory, 1 << 46, printSize},
+		{"lanes", int64(c.Lanes), 1, 256, printCount},
+		{"page-size", int64(c.PageSize), 4 << 10, 64 << 20, printSize},
+		{"part-size", int64(c.PartSize), 4 << 10, 4 << 30, printSize},
+		{"part-records", int64(c.PartRecords), 1, 1 << 30, printCount},
+		{"shard-size", int64(c.ShardSize), 4 << 10, 1 << 40, printSize},
+		{"record-limit", int64(c.RecordLimit), 1 << 10, 512 << 20, printSize},
+	}
+	for _, b := range bounds {
+		switch {
+		case b.value < b.least:
+			return &fieldError{b.field, fmt.Errorf("%s is too little; the least is %s", b.print(b.value), b.print(b.least))}
+		case b.value > b.most:
+			return &fieldError{b.field, fmt.Errorf("%s is too much; the most is %s", b.print(b.value), b.print(b.most))}
+		}
+	}
+	if c.PartSize < c.PageSize {
+		return &fieldError{"part-size", fmt.Errorf("%s is less than page-size %s; a Part is made of whole Pages", c.PartSize, c.PageSize)}
+	}
+	if since, until := time.Time(c.Since), time.Time(c.Until); !since.IsZero() && !until.IsZero() && !since.Before(until) {
+		return &fieldError{"until", fmt.Errorf("%s is not after since %s", c.Until, c.Since)}
+	}
+	return nil
+}
+
+func printSize(n int64) string  { return size(n).String() }
+func printCount(n int64) string { return count(n).String() }
+
+// choice is one of a few words.
+type choice struct {
+	word string
+	of   []string
+}
+
+func (c *choice) Set(text string) error {
+	if !slices.Contains(c.of, text) {
+		return fmt.Errorf("%q is not one of %s", text, joinOr(c.of))
+	}
+	c.word = text
+	return nil
+}
+
+func (c choice) String() string { return c.word }
+
+// joinOr writes "a, b or c".
+func joinOr(words []string) string {
+	out := ""
+	for i, w := range words {
+		switch {
+		case i > 0 && i == len(words)-1:
+			out += " or "
+		case i > 0:
+			out += ", "
+		}
+		out += w
+	}
+	return out
+}

@@ -1,0 +1,182 @@
+package main
+
+import (
+	"slices"
+	"strings"
+)
+
+// class says what a change of an option means for a dataset that exists. The dataset log keeps the options by class.
+type class string
+
+const (
+	// shaping options decide which records and bytes the dataset holds. A change is refused once something is committed.
+	shaping class = "shaping"
+	// scope options say how much is carried over. They may grow.
+	scope class = "scope"
+	// operation options say how the work is done. They are free, and resume takes them over.
+	operation class = "operation"
+	// local options belong to one call of the program. The dataset log keeps none of them.
+	local class = "local"
+)
+
+// option describes one field of Config: its name as a flag and in the file, from which the name of its environment
+// variable follows, its class, and its help.
+type option struct {
+	name   string
+	class  class
+	arg    string // what the help calls its value; empty for a switch
+	help   string
+	secret bool   // never a flag, never in the file
+	sep    string // between several values in the environment; empty for a single value
+	value  func(*Config) value
+}
+
+// options is the one table of all options, in the order in which help and `config show` list them.
+var options = []option{
+	{
+		name: "from", class: local, arg: "PATH", sep: "\n", value: func(c *Config) value { return &c.From },
+		help: "where the dump lies: a folder, file:///…, or stream=PATH; may be given several times",
+	},
+	{
+		name: "to", class: local, arg: "FOLDER", value: func(c *Config) value { return &c.To },
+		help: "root of the dataset, made if it is not there",
+	},
+
+	{
+		name: "streams", class: scope, arg: "A,B", sep: ",", value: func(c *Config) value { return &c.Streams },
+		help: "only these streams; the default is every stream that the dump holds",
+	},
+	{
+		name: "since", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Since },
+		help: "only records changed since then: 2021-03-01 or 2021-03-01T08:00:00Z",
+	},
+	{
+		name: "until", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Until },
+		help: "only records changed before then",
+	},
+	{
+		name: "limit", class: scope, arg: "N", value: func(c *Config) value { return &c.Limit },
+		help: "trial run: at most about N records of each stream; 0 is all",
+	},
+
+	{
+		name: "part-size", class: shaping, arg: "SIZE", value: func(c *Config) value { return &c.PartSize },
+		help: "raw bytes after which a Part is sealed and committed",
+	},
+	{
+		name: "part-records", class: shaping, arg: "N", value: func(c *Config) value { return &c.PartRecords },
+		help: "records after which a Part is sealed and committed",
+	},
+	{
+		name: "shard-size", class: shaping, arg: "SIZE", value: func(c *Config) value { return &c.ShardSize },
+		help: "least stored bytes of a Shard of the dump",
+	},
+	{
+		name: "page-size", class: shaping, arg: "SIZE", value: func(c *Config) value { return &c.PageSize },
+		help: "raw bytes that are read and converted at a time",
+	},
+	{
+		name: "record-limit", class: shaping, arg: "SIZE", value: func(c *Config) value { return &c.RecordLimit },
+		help: "a longer record goes to quarantine",
+	},
+
+	{
+		name: "memory-limit", class: operation, arg: "SIZE", value: func(c *Config) value { return &c.MemoryLimit },
+		help: "memory that the program keeps within, at least 256MiB",
+	},
+	{
+		name: "lanes", class: operation, arg: "N", value: func(c *Config) value { return &c.Lanes },
+		help: "Shards carried side by side; the default is the number of processors, at most 8",
+	},
+	{
+		name: "max-bad-records", class: operation, arg: "N|P%", value: func(c *Config) value { return &c.MaxBadRecords },
+		help: "stop with exit code 9 beyond so many records in quarantine, or such a share from 1,000 records on",
+	},
+	{
+		name: "check-source", class: operation, value: func(c *Config) value { return &c.CheckSource },
+		help: "read every compressed file once before its first commit, to find damaged ones",
+	},
+	{
+		name: "deadline", class: operation, arg: "TIME", value: func(c *Config) value { return &c.Deadline },
+		help: "stop cleanly after that long, with exit code 5: 55m, 23h30m",
+	},
+	{
+		name: "min-free", class: operation, arg: "SIZE|P%", value: func(c *Config) value { return &c.MinFree },
+		help: "stop cleanly, with exit code 3, when less than that is free on the disk of the dataset",
+	},
+	{
+		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
+		help: "take the dataset over from a run that seems alive; that run ends with exit code 10",
+	},
+
+	{
+		name: "token", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.Token },
+		help: "token of the Chat API",
+	},
+
+	{
+		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
+		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
+	},
+	{
+		name: "json", class: local, value: func(c *Config) value { return &c.JSON },
+		help: "print the result as one JSON object on stdout",
+	},
+	{
+		name: "log-format", class: local, arg: "KIND", value: func(c *Config) value { return &c.LogFormat },
+		help: "text or json, on stderr",
+	},
+	{
+		name: "log-level", class: local, arg: "LEVEL", value: func(c *Config) value { return &c.LogLevel },
+		help: "debug, info, warn or error",
+	},
+	{
+		name: "yes", class: local, value: func(c *Config) value { return &c.Yes },
+		help: "do not ask before something is removed",
+	},
+}
+
+// env is the name of the option's environment variable.
+func (o *option) env() string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(o.name, "-", "_"))
+}
+
+const (
+	envPrefix  = "CHATFERRY_"
+	envConfig  = envPrefix + "CONFIG"
+	configFlag = "config"
+)
+
+// isSwitch reports whether the option's flag stands without a value.
+func (o *option) isSwitch() bool { return o.arg == "" }
+
+// optionNamed returns the option, or nil.
+func optionNamed(name string) *option {
+	i := slices.IndexFunc(options, func(o option) bool { return o.name == name })
+	if i < 0 {
+		return nil
+	}
+	return &options[i]
+}
+
+// optionNames returns the names of the options that may stand in the file or be given as flags.
+func optionNames() []string {
+	var names []string
+	for i := range options {
+		if !options[i].secret {
+			names = append(names, options[i].name)
+		}
+	}
+	return names
+}
+
+// fields returns the options of a class as the dataset log keeps them: name and text.
+func (c *Config) fields(of class) map[string]string {
+	m := map[string]string{}
+	for i := range options {
+		if o := &options[i]; o.class == of && !o.secret {
+			m[o.name] = o.value(c).String()
+		}
+	}
+	return m
+}

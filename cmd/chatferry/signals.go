@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"chatferry"
+)
+
+// stopGrace is how long a run may take to end by itself after it was asked to; then it is cancelled.
+const stopGrace = 8 * time.Second
+
+// stopRequest asks a run to end early. The first reason counts.
+type stopRequest struct {
+	asked chan struct{} // closed: read no further
+	once  sync.Once
+	cause error // set before asked is closed
+}
+
+// stop asks the run to end for a reason, which is an error of the Kind with which it then ends.
+func (r *stopRequest) stop(cause error) {
+	r.once.Do(func() {
+		r.cause = cause
+		close(r.asked)
+	})
+}
+
+// reason replaces the error with which a run ended because it was asked to by the reason for which it was asked.
+func (r *stopRequest) reason(err error) error {
+	select {
+	case <-r.asked:
+		if err != nil && exitCode(err) == exitStopped {
+			return r.cause
+		}
+	default:
+	}
+	return err
+}
+
+// stoppable returns a request that the first SIGINT, SIGTERM or SIGHUP makes, and the deadline if it is not zero. A second
+// signal ends the process by that signal. The context ends when the run has not ended by itself within stopGrace. The
+// caller calls the function it returns once the work has come to its end.
+//
+// SIGPIPE is ignored meanwhile: that a pager or a log collector went away is no reason to end a run of many hours.
+func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Context, *stopRequest, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	request := &stopRequest{asked: make(chan struct{})}
+	caught := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		caught = append(caught, syscall.SIGHUP)
+	}
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, caught...)
+	pipeIgnored := signal.Ignored(syscall.SIGPIPE)
+	signal.Ignore(syscall.SIGPIPE)
+
+	var late <-chan time.Time
+	if deadline > 0 {
+		late = time.After(deadline)
+	}
+	ended := make(chan struct{})
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		stopping := false
+		asked := request.asked
+		var grace <-chan time.Time
+		for {
+			select {
+			case <-ended:
+				return
+			case <-late:
+				request.stop(stopCause(fmt.Sprintf("the deadline of %s has come", period(deadline))))
+			case <-asked:
+				asked, grace = nil, time.After(stopGrace)
+			case <-grace:
+				cancel(request.cause)
+			case sig := <-signals:
+				if stopping {
+					a.die(sig)
+					return
+				}
+				stopping = true
+				fmt.Fprintf(a.stderr, "chatferry: %s: stopping; what is committed stays, a second signal ends at once\n", signalName(sig))
+				request.stop(stopCause("stopped by " + signalName(sig)))
+			}
+		}
+	})
+	return ctx, request, func() {
+		close(ended)
+		waiting.Wait()
+		signal.Stop(signals)
+		if !pipeIgnored {
+			signal.Reset(syscall.SIGPIPE)
+		}
+		cancel(nil)
+	}
+}
+
+func stopCause(what string) error {
+	return &chatferry.Error{Kind: chatferry.KindStopped, Op: what}
+}
+
+func signalName(sig os.Signal) string {
+	if s, ok := sig.(syscall.Signal); ok {
+		if name := unix.SignalName(s); name != "" {
+			return name
+		}
+	}
+	return sig.String()
+}
+
+// resetSignal restores what a signal does by default.
+func resetSignal(sig os.Signal) { signal.Reset(sig) }
