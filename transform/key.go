@@ -1,0 +1,155 @@
+package transform
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+
+	"chatferry"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+// maxKeyLen is how long a key may be. Keys are repeated in every row of a child table.
+const maxKeyLen = 1024
+
+// Key says by which columns of its Stream's own table a record is identified, and which of two records with one key is
+// the newer one.
+type Key struct {
+	Columns []string // all of them, joined by "|"; a time as microseconds since 1970
+	Else    string   // a column that stands in where the only one of Columns is null
+	Default string   // the key of a record that has neither
+	Version string   // a time; empty, or null in a record: version 0, the lowest
+
+	columns []int // indexes of Columns, Else, Version; -1: none
+	other   int
+	version int
+}
+
+// KeyOf returns the Key of a Stream. Rows of CSV files have none: their key is empty.
+func KeyOf(s chatferry.Stream) Key {
+	k := Key{Columns: []string{"id"}}
+	switch {
+	case s.CSV():
+		k.Columns = nil
+	case s == chatferry.Chats:
+		k.Version = "update_timestamp"
+	case s == chatferry.Shortcuts:
+		k.Columns = []string{"name"}
+	case s == chatferry.Triggers:
+		k.Else = "name"
+	case s == chatferry.AgentTimeline:
+		k.Columns = []string{"agent_id", "start_time"}
+	case s == chatferry.Account:
+		k.Columns, k.Default = []string{"account_key"}, "account"
+	case s == chatferry.RoutingSettings:
+		k.Columns, k.Default = []string{"agent_id"}, "account"
+	}
+	l := newLayout(s.Parent())
+	at := func(name string) int {
+		return slices.IndexFunc(l.columns, func(c columnSpec) bool { return name != "" && c.name == name })
+	}
+	for _, c := range k.Columns {
+		k.columns = append(k.columns, at(c))
+	}
+	k.other, k.version = at(k.Else), at(k.Version)
+	return k
+}
+
+// Of returns the key and the version of a row of the Stream's own table. The record must have the columns of Schema.
+func (k *Key) Of(rec arrow.Record, row int) (key string, version int64) {
+	var b []byte
+	for i, c := range k.columns {
+		col := rec.Column(c)
+		if col.IsNull(row) {
+			break
+		}
+		if i > 0 {
+			b = append(b, '|')
+		}
+		b = appendKeyValue(b, col, row)
+	}
+	if len(b) == 0 && k.other >= 0 && !rec.Column(k.other).IsNull(row) {
+		b = appendKeyValue(b, rec.Column(k.other), row)
+	}
+	if len(b) == 0 {
+		b = append(b, k.Default...)
+	}
+	if k.version >= 0 && !rec.Column(k.version).IsNull(row) {
+		version = int64(rec.Column(k.version).(*array.Timestamp).Value(row))
+	}
+	return string(b), version
+}
+
+func appendKeyValue(b []byte, col arrow.Array, row int) []byte {
+	switch a := col.(type) {
+	case *array.String:
+		return append(b, a.Value(row)...)
+	case *array.Int64:
+		return strconv.AppendInt(b, a.Value(row), 10)
+	case *array.Timestamp:
+		return strconv.AppendInt(b, int64(a.Value(row)), 10)
+	}
+	panic(fmt.Sprintf("a key of type %s", col.DataType()))
+}
+
+// openKey is Of for the open row.
+func (t *Transformer) openKey() (key string, version int64) {
+	tb := t.decoder.tables[0]
+	key = string(tb.cols[t.key.columns[0]].open(tb.n))
+	if c := &tb.cols[t.key.version]; c.isSet(tb.n) {
+		version = int64(c.words[tb.n])
+	}
+	return key, version
+}
+
+// checkKey refuses a record that is not identified.
+func (t *Transformer) checkKey() *chatferry.Fault {
+	if t.key.Default != "" {
+		return nil
+	}
+	d := &t.decoder
+	tb := d.tables[0]
+	if d.badKey != "" {
+		return &chatferry.Fault{Code: chatferry.CodeKeyType, Reason: d.badKey + ": the identifying field has a value of a wrong type"}
+	}
+	for i, col := range t.key.columns {
+		name := t.key.Columns[i]
+		problem := keyProblem(tb, col)
+		if problem == missing && t.key.other >= 0 {
+			name += " or " + t.key.Else
+			problem = keyProblem(tb, t.key.other)
+		}
+		switch problem {
+		case missing:
+			return &chatferry.Fault{Code: chatferry.CodeMissingKey, Reason: name + ": the identifying field is absent, null or empty"}
+		case tooLong:
+			return &chatferry.Fault{
+				Code: chatferry.CodeKeyType, Reason: fmt.Sprintf("%s: the identifying field is longer than %d bytes", name, maxKeyLen),
+			}
+		}
+	}
+	return nil
+}
+
+const (
+	missing = "missing"
+	tooLong = "too long"
+)
+
+func keyProblem(tb *builder, col int) string {
+	c := &tb.cols[col]
+	if !c.isSet(tb.n) {
+		return missing
+	}
+	if tb.columns[col].store == storeString {
+		switch n := len(c.open(tb.n)); {
+		case n == 0:
+			return missing
+		case n > maxKeyLen:
+			return tooLong
+		}
+	}
+	return ""
+}

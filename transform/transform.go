@@ -1,0 +1,218 @@
+package transform
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"unicode/utf8"
+
+	"chatferry"
+)
+
+// Options shape what a Transformer does with records.
+type Options struct {
+	// SocialChannels are the channels whose conversations are not carried over, as DefaultSocialChannels writes them;
+	// nil means those, an empty slice none.
+	SocialChannels []string
+}
+
+// Transformer turns the Pages of one Stream into Batches.
+type Transformer struct {
+	stream chatferry.Stream
+	deny   channels
+	key    Key
+
+	decoder decoder
+	marks   []int // rows of each table before the current record
+	chat    suspectColumns
+	csv     csvReader
+	clean   []byte // a record without its secrets
+}
+
+var _ chatferry.Transformer = (*Transformer)(nil)
+
+// New returns a Transformer for a Stream. It panics if there is no such Stream.
+func New(stream chatferry.Stream, o Options) *Transformer {
+	if !stream.Known() {
+		panic(fmt.Sprintf("there is no stream %q", stream))
+	}
+	t := &Transformer{stream: stream, deny: o.SocialChannels, key: KeyOf(stream)}
+	if o.SocialChannels == nil {
+		t.deny = DefaultSocialChannels()
+	}
+	for _, table := range stream.Tables() {
+		t.decoder.tables = append(t.decoder.tables, newBuilder(newLayout(table)))
+	}
+	t.marks = make([]int, len(t.decoder.tables))
+	if stream == chatferry.Chats {
+		t.chat = suspectColumnsIn(t.decoder.tables[0].layout)
+	}
+	if stream.CSV() {
+		t.csv.node = t.decoder.tables[0].root
+	}
+	return t
+}
+
+// Transform converts every record of the Page.
+func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch, error) {
+	if p.Shard == nil || p.Shard.Stream != t.stream {
+		return nil, fmt.Errorf("transform a page: it is not of stream %s", t.stream)
+	}
+	b := &chatferry.Batch{
+		Shard: p.Shard, Seq: seq, From: p.From, After: p.After,
+		RawBytes: p.RawBytes, StoredBytes: p.StoredBytes, Requests: p.Requests, ThrottledMS: p.ThrottledMS,
+		Doubts: append([]chatferry.Doubt(nil), p.Doubts...),
+	}
+	if t.stream.CSV() {
+		t.csv.readHeader(p.Header)
+	}
+	for i := range p.Records {
+		t.record(b, p, &p.Records[i])
+	}
+	for i, table := range t.stream.Tables() {
+		tb := t.decoder.tables[i]
+		if rec := tb.take(); rec != nil {
+			b.Rows = append(b.Rows, chatferry.Rows{Table: table, Record: rec})
+		}
+	}
+	return b, nil
+}
+
+// record converts one record and enters it in the books.
+func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry.Record) {
+	rawLen := int64(len(r.Raw))
+	raw := r.Raw
+	if t.stream.Secret() {
+		raw = t.withoutSecrets(raw)
+	}
+	sum := sha256.Sum256(raw)
+	if r.Fault != nil && r.Fault.RawSHA256 != nil {
+		rawLen, sum = r.Fault.RawLen, *r.Fault.RawSHA256
+	}
+	e := chatferry.Entry(t.stream, &sum)
+	b.Books.Read.Count(rawLen, &e)
+
+	for i, tb := range t.decoder.tables {
+		t.marks[i] = tb.n
+	}
+	fault := r.Fault
+	if fault == nil {
+		fault = t.decode(raw)
+	}
+	switch {
+	case fault != nil:
+		b.Rejects = append(b.Rejects, t.reject(p, b.Seq, r, *fault, rawLen, sum))
+		b.Books.Quarantined.Count(rawLen, &e)
+	case t.exclude(b, r.Offset, rawLen, sum, &e):
+	default:
+		t.finish(p.Shard.ID, b.Seq, r.Offset, &sum)
+		b.Books.Loaded.Count(rawLen, &e)
+		return
+	}
+	t.rollback()
+}
+
+// decode reads a record into open rows, or says why it cannot.
+func (t *Transformer) decode(raw []byte) *chatferry.Fault {
+	d := &t.decoder
+	d.reset(raw)
+	d.tables[0].begin()
+	if !utf8.Valid(raw) {
+		return &chatferry.Fault{Code: chatferry.CodeUTF8, Reason: notUTF8(raw)}
+	}
+	if t.stream.CSV() {
+		return t.csv.row(d, raw)
+	}
+	if !d.record() {
+		return &chatferry.Fault{Code: d.code, Reason: d.fault()}
+	}
+	return t.checkKey()
+}
+
+func notUTF8(raw []byte) string {
+	at := 0
+	for at < len(raw) {
+		r, size := utf8.DecodeRune(raw[at:])
+		if r == utf8.RuneError && size == 1 {
+			break
+		}
+		at += size
+	}
+	return fmt.Sprintf("the bytes are not UTF-8 (byte %d of the record)", at)
+}
+
+// exclude enters the open chat in the ledger if it is a conversation of Zendesk Message.
+func (t *Transformer) exclude(b *chatferry.Batch, at chatferry.Offset, rawLen int64, sum chatferry.SHA256, e *[32]byte) bool {
+	if t.stream != chatferry.Chats {
+		return false
+	}
+	tb := t.decoder.tables[0]
+	typ := tb.cols[t.chat.typ].open(tb.n)
+	if len(t.decoder.evidence) == 0 && (len(typ) == 0 || string(typ) == "chat" || string(typ) == "offline_msg") {
+		return false
+	}
+	channel := t.decoder.excluded(t.deny, string(typ))
+	if channel == "" {
+		return false
+	}
+	reason := excludedReason(channel)
+	key, version := t.openKey()
+	b.Ledger = append(b.Ledger, chatferry.LedgerEntry{
+		Stream: t.stream, Key: key, Version: version, RawSHA256: sum, RawLen: rawLen, Offset: at,
+		Disposition: chatferry.Excluded, Reason: reason,
+	})
+	b.Books.Exclude(reason, rawLen, e)
+	return true
+}
+
+// finish fills what the record itself does not say and closes its rows.
+func (t *Transformer) finish(shard chatferry.ShardID, seq uint64, at chatferry.Offset, sum *[32]byte) {
+	d := &t.decoder
+	tb := d.tables[0]
+	if t.stream == chatferry.Chats {
+		t.finishChat(shard, seq, at)
+	}
+	tb.closeExtra()
+	sha := &tb.cols[tb.sha]
+	copy(sha.sums[tb.n*32:], sum[:])
+	sha.mark(tb.n)
+	tb.source(tb.n, shard, seq, at)
+	tb.end()
+}
+
+// source notes where a row comes from.
+func (b *builder) source(row int, shard chatferry.ShardID, seq uint64, at chatferry.Offset) {
+	b.cols[b.shard].setInt(row, int64(shard))
+	b.cols[b.seq].setInt(row, int64(seq))
+	b.cols[b.offset].setInt(row, int64(at))
+}
+
+// finishChat derives the columns of the open chat and joins its closed child rows to it.
+func (t *Transformer) finishChat(shard chatferry.ShardID, seq uint64, at chatferry.Offset) {
+	d := &t.decoder
+	tb := d.tables[0]
+	id := tb.cols[t.key.columns[0]].open(tb.n)
+	if micros, ok := createdAt(id); ok {
+		tb.cols[tb.idCreatedAt].setInt(tb.n, micros)
+	}
+	if reasons := d.suspect(tb, &t.chat); reasons != "" {
+		c := &tb.cols[tb.suspect]
+		c.data = append(c.data, reasons...)
+		c.mark(tb.n)
+	}
+	for i, child := range d.tables[1:] {
+		c := &child.cols[child.chatID]
+		for row := t.marks[i+1]; row < child.n; row++ {
+			c.data = append(c.data, id...)
+			c.offs[row+1] = int32(len(c.data))
+			c.mark(row)
+			child.source(row, shard, seq, at)
+		}
+	}
+}
+
+// rollback takes the current record out of all tables.
+func (t *Transformer) rollback() {
+	for i, tb := range t.decoder.tables {
+		tb.truncate(t.marks[i])
+	}
+}
