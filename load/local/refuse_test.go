@@ -49,3 +49,28 @@ func TestNamesOutsideOfTheDatasetAreRefused(t *testing.T) {
 		t.Errorf("publish what never was: %v", err)
 	}
 }
+
+// A process that was taken over looks at the staging file, and the newcomer publishes it before the link.
+func TestPublishedByAnotherBetweenLookingAndLinking(t *testing.T) {
+	disk := faultfs.NewDisk()
+	part, err := seal(t, disk.Process(nil), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	links := 0
+	old := disk.Process(func(op faultfs.Op) faultfs.Fault {
+		if op.Do == "link" {
+			links++
+			if err := publish(t, disk.Process(nil), part); err != nil {
+				t.Error(err)
+			}
+		}
+		return faultfs.Fault{}
+	})
+	if err := publish(t, old, part); err != nil {
+		t.Error(err)
+	}
+	if want, _ := undisturbed(t); links == 0 || !sameFiles(disk.Files("."), want) {
+		t.Errorf("%d links, files %v", links, disk.Files("."))
+	}
+}
