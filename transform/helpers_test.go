@@ -7,6 +7,7 @@ import (
 	"chatferry"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
 // page makes a Page of records of one Shard of a Stream.
@@ -100,4 +101,19 @@ func loadOne(t testing.TB, s chatferry.Stream, record string) *chatferry.Batch {
 	got := rebuilt(t, s, b)
 	sameJSON(t, got[0], []byte(record))
 	return b
+}
+
+// validUTF8 checks every string of a column: one that is not UTF-8 makes the column unreadable for others.
+func validUTF8(c arrow.Array) error {
+	switch a := c.(type) {
+	case *array.String:
+		for i := range a.Len() {
+			if err := validString(a.Value(i)); err != nil {
+				return err
+			}
+		}
+	case *array.List:
+		return validUTF8(a.ListValues())
+	}
+	return nil
 }

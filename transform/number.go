@@ -80,11 +80,10 @@ type decimal struct {
 	exp    int
 }
 
-// maxDecimal is the number of significant digits and of exponent digits that a decimal can hold.
+// The numbers of significant digits and of exponent digits that a decimal can hold.
 const (
-	maxDecimal    = 40
-	maxExpDigits  = 6
-	float64Digits = 17 // enough to tell any two float64 apart
+	maxDecimal   = 40
+	maxExpDigits = 6
 )
 
 // parseDecimal reads a valid JSON number. It refuses what is too long to be the value of any column.
@@ -192,9 +191,6 @@ func parseFloat(s []byte) (v float64, exact, ok bool) {
 	}
 	if v == 0 {
 		return 0, false, false // too small for a float64
-	}
-	if len(a.digits) > float64Digits {
-		return v, false, true
 	}
 	var buf [32]byte
 	b, _ := parseDecimal(strconv.AppendFloat(buf[:0], v, 'e', -1, 64), &again)

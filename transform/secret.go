@@ -68,18 +68,23 @@ func (d *decoder) cutObject(dst []byte, i int) (out []byte, next int) {
 			return append(dst, b[from:i+1]...), i + 1
 		}
 		name, _, value := d.name(i)
-		if isSecret(name) {
-			i = d.skip(value, 0)
-		} else {
+		kept := !isSecret(name)
+		if kept {
 			if !first {
 				dst = append(dst, ',')
 			}
 			first = false
 			dst, i = d.cut(append(dst, b[from:value]...), value)
+		} else {
+			i = d.skip(value, 0)
 		}
 		from = i
-		if i = space(b, i); b[i] == '}' {
-			return append(dst, b[from:i+1]...), i + 1
+		i = space(b, i)
+		if kept {
+			dst = append(dst, b[from:i]...)
+		}
+		if b[i] == '}' {
+			return append(dst, '}'), i + 1
 		}
 		i++
 	}
