@@ -44,18 +44,18 @@ func (l *lane) run(ctx context.Context) error {
 	batches := make(chan leaf, 1)
 	stopped := false
 
-	g, ctx := errgroup.WithContext(ctx)
+	g, joint := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer close(pages)
 		var err error
-		stopped, err = l.read(ctx, pages)
+		stopped, err = l.read(joint, pages)
 		return err
 	})
 	g.Go(func() error {
 		defer close(batches)
-		return l.transform(ctx, pages, batches)
+		return l.transform(joint, pages, batches)
 	})
-	g.Go(func() error { return l.write(ctx, batches) })
+	g.Go(func() error { return l.write(joint, batches) })
 	err := g.Wait()
 	// A goroutine that failed leaves what its neighbours had sent: give that memory back.
 	for s := range pages {

@@ -170,7 +170,10 @@ func (l *memoryLog) Position() Position {
 	return l.parts[len(l.parts)-1].To
 }
 
-func (l *memoryLog) Commit(_ context.Context, p *Part) error {
+func (l *memoryLog) Commit(ctx context.Context, p *Part) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	l.r.mu.Lock()
 	defer l.r.mu.Unlock()
 	l.r.commits++
@@ -181,7 +184,10 @@ func (l *memoryLog) Commit(_ context.Context, p *Part) error {
 	return nil
 }
 
-func (l *memoryLog) Done(context.Context) error { l.done = true; return nil }
+func (l *memoryLog) Done(ctx context.Context) error {
+	l.done = ctx.Err() == nil
+	return ctx.Err()
+}
 
 func newRig() *rig { return &rig{perShard: 100, perPage: 8, logs: map[ShardID]*memoryLog{}} }
 
