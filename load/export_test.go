@@ -1,6 +1,10 @@
 package load
 
-import "io"
+import (
+	"io"
+
+	"chatferry"
+)
 
 // SetLayout makes row groups and pages small.
 func (s *Sink) SetLayout(groupBytes, groupRows, pageBytes int64) {
@@ -12,3 +16,16 @@ func (s *Sink) SetNonce(nonce string) { s.nonce = func() string { return nonce }
 
 // NewHashingSink returns the sink that files are written through.
 func NewHashingSink(w io.Writer) io.Writer { return newHashingSink(w) }
+
+// CheckLength is checkLength.
+var CheckLength = checkLength
+
+// Tamper changes what the writer of a parent table remembers of its rows, as if the file held others.
+func Tamper(w chatferry.PartWriter, change func(v, e *chatferry.Digest, rows *int64, groups []int64)) {
+	p := w.(*partWriter)
+	f := p.rows[p.shard.Stream.Parent()]
+	if err := f.w.endGroup(); err != nil {
+		panic(err)
+	}
+	change(&f.written.v, &f.written.e, &f.written.rows, f.w.groups)
+}

@@ -56,11 +56,13 @@ type partWriter struct {
 	quarantine *quarantineFile
 	books      chatferry.Books // of the Batches, to compare with the files
 
-	err    error // why nothing but Abort may be called
-	sealed bool
+	err error // why nothing but Abort may be called
 }
 
-var errAborted = errors.New("the Part was aborted")
+var (
+	errAborted = errors.New("the Part was aborted")
+	errSealed  = errors.New("the Part is sealed")
+)
 
 // Write implements chatferry.PartWriter.
 func (p *partWriter) Write(b *chatferry.Batch) error {
@@ -208,8 +210,8 @@ func (p *partWriter) Seal(ctx context.Context) (*chatferry.Part, error) {
 		p.err = err
 		return nil, errors.Join(err, p.Abort())
 	}
-	p.sealed, p.err = true, errors.New("the Part is sealed")
-	p.rows, p.ledger, p.quarantine = nil, nil, nil
+	p.err = errSealed
+	p.forget()
 	return part, nil
 }
 
@@ -276,9 +278,6 @@ func (p *partWriter) checkBooks(files []chatferry.PartFile) error {
 
 // Abort implements chatferry.PartWriter. After a successful Seal it does nothing: the files belong to the log then.
 func (p *partWriter) Abort() error {
-	if p.sealed {
-		return nil
-	}
 	if p.err == nil {
 		p.err = errAborted
 	}
@@ -289,6 +288,9 @@ func (p *partWriter) Abort() error {
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
-	p.rows, p.ledger, p.quarantine = nil, nil, nil
+	p.forget()
 	return nil
 }
+
+// forget drops the files, which are the log's or gone from now on.
+func (p *partWriter) forget() { p.rows, p.ledger, p.quarantine = nil, nil, nil }

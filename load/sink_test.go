@@ -287,3 +287,30 @@ func TestHashingSinkKeepsItsFirstError(t *testing.T) {
 		}
 	}
 }
+
+// The bytes on disk may be those that were written and still hold other rows than the Batches: the writer is not trusted.
+func TestSealComparesValues(t *testing.T) {
+	for name, change := range map[string]func(v, e *chatferry.Digest, rows *int64, groups []int64){
+		"another value":      func(v, _ *chatferry.Digest, _ *int64, _ []int64) { v.Add(&[32]byte{1}) },
+		"another record":     func(_, e *chatferry.Digest, _ *int64, _ []int64) { e.Add(&[32]byte{1}) },
+		"another row count":  func(_, _ *chatferry.Digest, rows *int64, _ []int64) { *rows++ },
+		"another row group":  func(_, _ *chatferry.Digest, _ *int64, groups []int64) { groups[0]++ },
+		"nothing is changed": func(_, _ *chatferry.Digest, _ *int64, _ []int64) {},
+	} {
+		a := newAccount(chatferry.Visitors)
+		w, err := load.NewSink(&storetest.Memory{}).Begin(a.shard, a.seq, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := a.batch(1, 100)
+		if err := w.Write(b); err != nil {
+			t.Fatal(err)
+		}
+		b.Release()
+		load.Tamper(w, change)
+		_, err = w.Seal(t.Context())
+		if good := name == "nothing is changed"; good != (err == nil) || !good && chatferry.KindOf(err) != chatferry.KindEnvironment {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
