@@ -415,7 +415,7 @@ func (d *decoder) element(child *builder, m *member, i, depth, index int) int {
 			return failed
 		}
 		if m.table == chatferry.ChatHistory {
-			d.flags.history(child)
+			d.flags.history(child, d.historyType, d.historyChannel)
 		}
 	} else {
 		at := i

@@ -2,7 +2,6 @@ package transform
 
 import (
 	"fmt"
-	"slices"
 	"strconv"
 
 	"chatferry"
@@ -11,8 +10,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 )
 
-// maxKeyLen is how long a key may be. Keys are repeated in every row of a child table.
-const maxKeyLen = 1024
+// maxIDLen is how long the id of a record with child rows may be: each of them repeats it.
+const maxIDLen = 256
 
 // Key says by which columns of its Stream's own table a record is identified, and which of two records with one key is
 // the newer one.
@@ -47,13 +46,10 @@ func KeyOf(s chatferry.Stream) Key {
 		k.Columns, k.Default = []string{"agent_id"}, "account"
 	}
 	l := newLayout(s.Parent())
-	at := func(name string) int {
-		return slices.IndexFunc(l.columns, func(c columnSpec) bool { return name != "" && c.name == name })
-	}
 	for _, c := range k.Columns {
-		k.columns = append(k.columns, at(c))
+		k.columns = append(k.columns, l.column(c))
 	}
-	k.other, k.version = at(k.Else), at(k.Version)
+	k.other, k.version = l.column(k.Else), l.column(k.Version)
 	return k
 }
 
@@ -110,23 +106,22 @@ func (t *Transformer) checkKey() *chatferry.Fault {
 		return nil
 	}
 	d := &t.decoder
-	tb := d.tables[0]
 	if d.badKey != "" {
 		return &chatferry.Fault{Code: chatferry.CodeKeyType, Reason: d.badKey + ": the identifying field has a value of a wrong type"}
 	}
 	for i, col := range t.key.columns {
 		name := t.key.Columns[i]
-		problem := keyProblem(tb, col)
+		problem := d.keyProblem(col)
 		if problem == missing && t.key.other >= 0 {
 			name += " or " + t.key.Else
-			problem = keyProblem(tb, t.key.other)
+			problem = d.keyProblem(t.key.other)
 		}
 		switch problem {
 		case missing:
 			return &chatferry.Fault{Code: chatferry.CodeMissingKey, Reason: name + ": the identifying field is absent, null or empty"}
 		case tooLong:
 			return &chatferry.Fault{
-				Code: chatferry.CodeKeyType, Reason: fmt.Sprintf("%s: the identifying field is longer than %d bytes", name, maxKeyLen),
+				Code: chatferry.CodeKeyType, Reason: fmt.Sprintf("%s: the identifying field is longer than %d bytes", name, maxIDLen),
 			}
 		}
 	}
@@ -138,7 +133,8 @@ const (
 	tooLong = "too long"
 )
 
-func keyProblem(tb *builder, col int) string {
+func (d *decoder) keyProblem(col int) string {
+	tb := d.tables[0]
 	c := &tb.cols[col]
 	if !c.isSet(tb.n) {
 		return missing
@@ -147,7 +143,7 @@ func keyProblem(tb *builder, col int) string {
 		switch n := len(c.open(tb.n)); {
 		case n == 0:
 			return missing
-		case n > maxKeyLen:
+		case n > maxIDLen && len(d.tables) > 1:
 			return tooLong
 		}
 	}

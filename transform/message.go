@@ -33,13 +33,12 @@ type chatFlags struct {
 	historyChannel bool // an entry of a room that is not a support chat
 }
 
-// history looks at the history entry in the open row.
-func (f *chatFlags) history(b *builder) {
-	n := b.root
-	if c := &b.cols[n.members[0].column]; c.isSet(b.n) && !knownHistoryType(c.open(b.n)) {
+// history looks at the history entry in the open row. typ and channel are the indexes of its columns.
+func (f *chatFlags) history(b *builder, typ, channel int) {
+	if c := &b.cols[typ]; c.isSet(b.n) && !knownHistoryType(c.open(b.n)) {
 		f.historyType = true
 	}
-	if c := &b.cols[n.members[6].column]; c.isSet(b.n) && !bytes.HasPrefix(c.open(b.n), []byte("#supportchat:")) {
+	if c := &b.cols[channel]; c.isSet(b.n) && !bytes.HasPrefix(c.open(b.n), []byte("#supportchat:")) {
 		f.historyChannel = true
 	}
 }
@@ -130,13 +129,10 @@ type suspectColumns struct {
 }
 
 func suspectColumnsIn(l *layout) suspectColumns {
-	at := func(name string) int {
-		return slices.IndexFunc(l.columns, func(c columnSpec) bool { return c.name == name })
-	}
 	return suspectColumns{
-		typ: at("type"), webpathLen: at("webpath_len"), userAgent: at("session_user_agent"), ip: at("session_ip"),
-		browser: at("session_browser"), visitorName: at("visitor_name"), visitorEmail: at("visitor_email"),
-		notes: at("visitor_notes"), tags: at("tags"),
+		typ: l.column("type"), webpathLen: l.column("webpath_len"), userAgent: l.column("session_user_agent"),
+		ip: l.column("session_ip"), browser: l.column("session_browser"), visitorName: l.column("visitor_name"),
+		visitorEmail: l.column("visitor_email"), notes: l.column("visitor_notes"), tags: l.column("tags"),
 	}
 }
 

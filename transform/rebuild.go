@@ -143,7 +143,7 @@ func (r *Rebuilder) array(dst []byte, t *tableReader, m *member, row int, span S
 	if want != span.To-span.From || want > 0 && (child == nil || span.From < 0 || span.To > child.rows) {
 		return dst, fmt.Errorf("rebuild row %d: %s has %d elements, but %d rows are there", row, m.name, want, span.To-span.From)
 	}
-	id := t.text(t.byName(ColumnID), row)
+	id := t.text(t.column(ColumnID), row)
 	dst = append(dst, '[')
 	for i := range want {
 		at := span.From + i
@@ -232,15 +232,6 @@ func sameType(a, b arrow.DataType) bool {
 		return arrow.TypeEqual(la.Elem(), lb.Elem())
 	}
 	return arrow.TypeEqual(a, b)
-}
-
-func (t *tableReader) byName(name string) int {
-	for i, c := range t.columns {
-		if c.name == name {
-			return i
-		}
-	}
-	return -1
 }
 
 func (t *tableReader) text(col, row int) []byte {

@@ -79,7 +79,7 @@ var badRecords = []struct {
 	{"id is an object", chatferry.Chats, `{"id":{"x":1}}`, chatferry.CodeKeyType, "id"},
 	{"id is a boolean", chatferry.Chats, `{"id":true}`, chatferry.CodeKeyType, "id"},
 	{"id with half a surrogate pair", chatferry.Chats, `{"id":"a\ud800"}`, chatferry.CodeKeyType, "id"},
-	{"id beyond all measure", chatferry.Chats, `{"id":"` + strings.Repeat("x", maxKeyLen+1) + `"}`, chatferry.CodeKeyType, "longer than"},
+	{"id beyond all measure", chatferry.Chats, `{"id":"` + strings.Repeat("x", maxIDLen+1) + `"}`, chatferry.CodeKeyType, "longer than"},
 	{"agent id with a fraction", chatferry.Agents, `{"id":1.5}`, chatferry.CodeKeyType, "id"},
 	{"agent id beyond int64", chatferry.Agents, `{"id":9223372036854775808}`, chatferry.CodeKeyType, "id"},
 	{"agent id is a word", chatferry.Agents, `{"id":"me"}`, chatferry.CodeKeyType, "id"},

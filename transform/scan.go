@@ -33,8 +33,10 @@ type decoder struct {
 	tables []*builder // the Stream's own, then its child tables
 	badKey string     // the member of the record's key that has a value which cannot be one
 
-	evidence []evidenceRef
-	flags    chatFlags
+	// Of chats only.
+	evidence                    []evidenceRef
+	flags                       chatFlags
+	historyType, historyChannel int // columns of the history
 }
 
 // keyRef is a name, in the record or (n < 0) in the arena.

@@ -157,6 +157,11 @@ func (l *layout) add(c columnSpec) int {
 	return len(l.columns) - 1
 }
 
+// column returns the index of a column, or -1.
+func (l *layout) column(name string) int {
+	return slices.IndexFunc(l.columns, func(c columnSpec) bool { return c.name == name })
+}
+
 func (l *layout) arrowSchema() *arrow.Schema {
 	fields := make([]arrow.Field, len(l.columns))
 	for i, c := range l.columns {

@@ -3,6 +3,7 @@ package transform
 import (
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"chatferry"
@@ -44,7 +45,10 @@ func New(stream chatferry.Stream, o Options) *Transformer {
 	}
 	t.marks = make([]int, len(t.decoder.tables))
 	if stream == chatferry.Chats {
-		t.chat = suspectColumnsIn(t.decoder.tables[0].layout)
+		d := &t.decoder
+		t.chat = suspectColumnsIn(d.tables[0].layout)
+		history := d.tables[slices.Index(stream.Tables(), chatferry.ChatHistory)]
+		d.historyType, d.historyChannel = history.column("type"), history.column("channel")
 	}
 	if stream.CSV() {
 		t.csv.node = t.decoder.tables[0].root
