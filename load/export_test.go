@@ -29,3 +29,25 @@ func Tamper(w chatferry.PartWriter, change func(v, e *chatferry.Digest, rows *in
 	}
 	change(&f.written.v, &f.written.e, &f.written.rows, f.w.groups)
 }
+
+// ArrowBytes is arrowBytes.
+var ArrowBytes = arrowBytes
+
+// Encode writes the first rows of the Batches as one Parquet file and returns its size.
+func Encode(out io.Writer, batches []*chatferry.Batch) (int64, error) {
+	l := defaultLayout()
+	s, err := newFileSchema(batches[0].Rows[0].Record.Schema(), l)
+	if err != nil {
+		return 0, err
+	}
+	w, err := newParquetWriter(out, s, l)
+	if err != nil {
+		return 0, err
+	}
+	for _, b := range batches {
+		if err := w.write(b.Rows[0].Record); err != nil {
+			return 0, err
+		}
+	}
+	return w.sink.n, w.close()
+}
