@@ -33,6 +33,15 @@ func (e *elements) closeString(valid bool) {
 	e.mark(valid)
 }
 
+// text returns the string element i.
+func (e *elements) text(i int) []byte {
+	from := int32(0)
+	if i > 0 {
+		from = e.ends[i-1]
+	}
+	return e.data[from:e.ends[i]]
+}
+
 func (e *elements) mark(valid bool) {
 	if e.n&7 == 0 {
 		e.valid = append(e.valid, 0)

@@ -165,30 +165,43 @@ func (d *decoder) suspect(t *builder, at *suspectColumns) string {
 	return strings.Join(reasons, ",")
 }
 
+// maxNotes is how far into a visitor's notes the name of a network is looked for.
+const maxNotes = 16 << 10
+
 func namesNetwork(t *builder, at *suspectColumns) bool {
-	tags, elems := &t.cols[at.tags], &t.cols[at.tags].elem
-	if tags.isSet(t.n) {
+	if tags, elems := &t.cols[at.tags], &t.cols[at.tags].elem; tags.isSet(t.n) {
 		for e := int(tags.offs[t.n]); e < elems.n; e++ {
-			from := int32(0)
-			if e > 0 {
-				from = elems.ends[e-1]
-			}
-			if slices.Contains(networkWords, strings.ToLower(string(elems.data[from:elems.ends[e]]))) {
+			if isNetwork(elems.text(e)) {
 				return true
 			}
 		}
 	}
-	notes := strings.ToLower(string(t.cols[at.notes].open(t.n)))
-	return slices.ContainsFunc(networkWords, func(w string) bool { return containsWord(notes, w) })
+	notes := t.cols[at.notes].open(t.n)
+	notes = notes[:min(len(notes), maxNotes)]
+	for len(notes) > 0 {
+		end := 0
+		for end < len(notes) && isWordByte(notes[end]) {
+			end++
+		}
+		if isNetwork(notes[:end]) {
+			return true
+		}
+		notes = notes[min(end+1, len(notes)):]
+	}
+	return false
 }
 
-func containsWord(s, word string) bool {
-	for _, f := range strings.FieldsFunc(s, func(r rune) bool { return (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '_' }) {
-		if f == word {
+func isNetwork(word []byte) bool {
+	for _, w := range networkWords {
+		if len(word) == len(w) && strings.EqualFold(string(word), w) {
 			return true
 		}
 	}
 	return false
+}
+
+func isWordByte(c byte) bool {
+	return c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || c == '_' || c >= 0x80
 }
 
 // createdAt decodes the time at which a chat was created from its id: the first seven of the 13 characters behind the
