@@ -59,8 +59,8 @@ func inUnit(n int64, unit int) string {
 	return strconv.FormatFloat(f, 'f', 2, 64)
 }
 
-// share writes how much of the total is done. It says 100 % only when all is.
-func share(done, total int64) string {
+// Share writes how much of the total is done. It says 100 % only when all is.
+func Share(done, total int64) string {
 	switch {
 	case total <= 0 || done >= total:
 		return "100 %"

@@ -39,9 +39,12 @@ func (l *Lines) line(at time.Time, text string) {
 
 // Start implements View.
 func (l *Lines) Start(i Info, s Snapshot) {
-	text := fmt.Sprintf("%s %s: %s in %d streams to %s", i.Command, i.RunID, Bytes(s.All.Total), len(s.Streams), i.Root)
+	text := fmt.Sprintf("%s %s to %s", i.Command, i.RunID, i.Root)
+	if len(s.Streams) > 0 {
+		text += fmt.Sprintf(": %s in %d streams", Bytes(s.All.Total), len(s.Streams))
+	}
 	if s.All.Done > 0 {
-		text += ", " + share(s.All.Done, s.All.Total) + " of it by earlier runs"
+		text += ", " + Share(s.All.Done, s.All.Total) + " of it by earlier runs"
 	}
 	l.line(s.At, text)
 }
@@ -51,14 +54,17 @@ func (l *Lines) Draw(s Snapshot) { l.line(s.At, Line(s)) }
 
 // End implements View.
 func (l *Lines) End(s Snapshot, e End) {
-	text := fmt.Sprintf("%s (exit code %d) after %s | %s", e.Outcome, e.ExitCode, Span(s.Elapsed), Line(s))
+	text := fmt.Sprintf("%s (exit code %d) after %s", e.Outcome, e.ExitCode, Span(s.Elapsed))
+	if len(s.Streams) > 0 {
+		text += " | " + Line(s)
+	}
 	l.line(s.At, text)
 }
 
 // Line says on one line how far the run is.
 func Line(s Snapshot) string {
 	parts := []string{
-		share(s.All.Done, s.All.Total),
+		Share(s.All.Done, s.All.Total),
 		bytesOf(s.All.Done, s.All.Total),
 		Count(s.All.Records) + " records",
 	}

@@ -27,7 +27,7 @@ const (
 var columns = []column{
 	{head: "STREAM", left: true, rank: 0, cell: func(p *StreamProgress, _ int, _ Look) string { return string(p.Stream) }},
 	{head: "DONE", rank: 7, cell: func(p *StreamProgress, _ int, _ Look) string { return bytesOf(p.Done, p.Total) }},
-	{head: "SHARE", rank: 1, cell: func(p *StreamProgress, _ int, _ Look) string { return share(p.Done, p.Total) }},
+	{head: "SHARE", rank: 1, cell: func(p *StreamProgress, _ int, _ Look) string { return Share(p.Done, p.Total) }},
 	{left: true, rank: 5, bar: true, cell: func(p *StreamProgress, width int, look Look) string {
 		return meter(p.Done, p.Total, width, look)
 	}},
