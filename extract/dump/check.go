@@ -52,9 +52,8 @@ func CheckSource(ctx context.Context, l *Listing, progress func(stored int64)) (
 
 // checker has the buffers to read a file and forget it.
 type checker struct {
-	unpack  inflater
-	buffers ringBuffers
-	sink    [readBytes]byte
+	unpack unpacker
+	sink   [readBytes]byte
 }
 
 func (c *checker) check(ctx context.Context, store Store, f chatferry.File) (doubts []chatferry.Doubt, err error) {
@@ -62,7 +61,7 @@ func (c *checker) check(ctx context.Context, store Store, f chatferry.File) (dou
 	if err != nil {
 		return nil, err
 	}
-	fl, kind, err := startFlow(obj, f, &c.unpack, &c.buffers)
+	fl, kind, err := startFlow(obj, f, &c.unpack)
 	if err != nil {
 		obj.Close()
 		return nil, err

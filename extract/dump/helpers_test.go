@@ -213,3 +213,13 @@ func zstdStream(s string) string {
 }
 
 func sum(s string) string { return fmt.Sprintf("%x", sha256.Sum256([]byte(s))) }
+
+func gzipWriter(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) }
+
+func zstdWriter(w io.Writer) io.WriteCloser {
+	z, err := zstd.NewWriter(w, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(err)
+	}
+	return z
+}

@@ -41,6 +41,9 @@ func compressionOf(head []byte) compression {
 // maxWindow is the largest zstd window that is accepted, that of zstd --long=27. A frame can ask for more than any memory.
 const maxWindow = 128 << 20
 
+// maxIdle is how many members and blocks without content may follow one another.
+const maxIdle = 1 << 20
+
 // inflater reads a file of gzip members or zstd frames, one after another. After a member whose checksum is wrong it
 // goes on with the next one, since all its bytes were there; after any other damage the file is lost from there on.
 type inflater struct {
@@ -74,7 +77,12 @@ func (f *inflater) start(file *storedFile, head []byte, kind compression) error 
 	return nil
 }
 
+// release lets the file go, and the decoder whose window may be large.
 func (f *inflater) release() {
+	f.file = nil
+	if f.in != nil {
+		f.in.Reset(nil)
+	}
 	if f.zs != nil {
 		f.zs.Close()
 		f.zs = nil
@@ -86,7 +94,7 @@ func (f *inflater) consumed() int64 { return f.file.n - int64(f.in.Buffered()) }
 
 // Read implements io.Reader. It ends with io.EOF, errCut or an error of the disk.
 func (f *inflater) Read(p []byte) (int, error) {
-	for f.end == nil {
+	for idle := 0; f.end == nil; idle++ {
 		if !f.inside {
 			f.end = f.begin()
 			continue
@@ -105,6 +113,9 @@ func (f *inflater) Read(p []byte) (int, error) {
 		if n > 0 {
 			return n, nil
 		}
+		if err == nil && idle >= maxIdle {
+			f.cut(io.ErrNoProgress)
+		}
 	}
 	return 0, f.end
 }
@@ -115,6 +126,8 @@ func (f *inflater) memberEnded(p []byte, err error) (n int) {
 	switch {
 	case f.file.err != nil:
 		f.end = f.file.err
+	case err == io.EOF && f.kind == zstded && !f.zf.ended():
+		f.cut(io.ErrUnexpectedEOF) // the decoder takes a header that is not whole for the end
 	case err == io.EOF:
 	case errors.Is(err, gzip.ErrChecksum):
 		f.doubt("the checksum at the end of a gzip member is wrong")

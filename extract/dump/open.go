@@ -134,7 +134,7 @@ func (r *reader) openStored(ctx context.Context, f chatferry.File) (compression,
 	if err != nil {
 		return plain, err
 	}
-	fl, kind, err := startFlow(obj, f, &r.unpack, &r.buffers)
+	fl, kind, err := startFlow(obj, f, r.unpack)
 	if err != nil {
 		obj.Close()
 		return plain, err
@@ -153,7 +153,7 @@ func (r *reader) openPlain(ctx context.Context, f chatferry.File, at int64) erro
 }
 
 // startFlow begins to read a file with the compression that its first bytes tell.
-func startFlow(obj Object, f chatferry.File, unpack *inflater, buffers *ringBuffers) (flow, compression, error) {
+func startFlow(obj Object, f chatferry.File, u *unpacker) (flow, compression, error) {
 	file := newStoredFile(obj, f, 0)
 	head := make([]byte, 4)
 	n, err := io.ReadFull(file, head)
@@ -165,10 +165,10 @@ func startFlow(obj Object, f chatferry.File, unpack *inflater, buffers *ringBuff
 	if kind == plain {
 		return &plainFlow{file: file, head: head}, kind, nil
 	}
-	if err := unpack.start(file, head, kind); err != nil {
+	if err := u.start(file, head, kind); err != nil {
 		return nil, kind, err
 	}
-	return startRing(file, unpack, buffers), kind, nil
+	return startRing(file, &u.inflater, &u.buffers), kind, nil
 }
 
 // finish closes a file that was read to its end.

@@ -15,7 +15,9 @@ const pageRecords = 8192
 type Source struct {
 	stores map[chatferry.Stream]Store
 	cuts   chatferry.Cuts
-	pool   sync.Pool // of *memory
+
+	memories  sync.Pool // of *memory
+	unpackers sync.Pool // of *unpacker
 }
 
 var (
@@ -44,7 +46,7 @@ func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferr
 	if shard.From > 0 && from == "" {
 		start.at = shard.From
 	}
-	r := &reader{source: s, store: store, shard: shard, from: from, start: start, here: start}
+	r := &reader{source: s, store: store, shard: shard, from: from, start: start, here: start, unpack: s.unpacker()}
 	r.in.mem = s.memory()
 	if r.here.file < len(shard.Files) {
 		if err := r.open(ctx); err != nil {
@@ -66,7 +68,7 @@ type memory struct {
 func (s *Source) memoryBytes() int { return int(min(s.cuts.PageBytes, 64<<20)) + 2*readBytes }
 
 func (s *Source) memory() *memory {
-	if m, ok := s.pool.Get().(*memory); ok {
+	if m, ok := s.memories.Get().(*memory); ok {
 		return m
 	}
 	m := &memory{buf: make([]byte, s.memoryBytes())}
@@ -76,7 +78,26 @@ func (s *Source) memory() *memory {
 		}
 		clear(m.records)
 		m.pieces, m.records = m.pieces[:0], m.records[:0]
-		s.pool.Put(m)
+		s.memories.Put(m)
 	}
 	return m
+}
+
+// unpacker is what a reader needs to decompress one file after another.
+type unpacker struct {
+	inflater
+	buffers ringBuffers
+}
+
+// release gives back what may be large.
+func (u *unpacker) release() *unpacker {
+	u.inflater.release()
+	return u
+}
+
+func (s *Source) unpacker() *unpacker {
+	if u, ok := s.unpackers.Get().(*unpacker); ok {
+		return u
+	}
+	return new(unpacker)
 }

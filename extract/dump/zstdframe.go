@@ -35,6 +35,9 @@ const (
 // start begins at a frame's first byte. in must be able to hold a frame header.
 func (f *zstdFrame) start(in *bufio.Reader) { *f = zstdFrame{in: in} }
 
+// ended reports whether the whole frame was given.
+func (f *zstdFrame) ended() bool { return f.phase == zstdEnd && f.left == 0 }
+
 // Read implements io.Reader.
 func (f *zstdFrame) Read(p []byte) (int, error) {
 	for f.left == 0 {
