@@ -38,8 +38,10 @@ func reportHeader(s chatferry.Stream) []string {
 		return slices.Concat([]string{"Department"}, spanHeaderBR, volumeHeader, chatHeader, startedHeader, qualityHeader)
 	case chatferry.AnalyticsStatusSessions:
 		return slices.Concat(agentHeader, []string{"Status"}, spanHeader, []string{"Duration (Seconds)"})
-	default:
+	case chatferry.AnalyticsServingSessions:
 		return slices.Concat(agentHeader, spanHeader, []string{"Duration (Seconds)", "Chats"})
+	default:
+		return slices.Concat(agentHeader, spanHeader, []string{"Duration (Seconds)"})
 	}
 }
 
@@ -115,7 +117,6 @@ func (p *reporter) today(s chatferry.Stream) {
 		for i := range p.sessions {
 			s := &p.sessions[i]
 			p.session(s.agent, s.from, s.to)
-			p.number(int64(len(s.serving)))
 			p.end()
 		}
 	case chatferry.AnalyticsServingSessions:
@@ -179,11 +180,7 @@ func (p *reporter) agent(i int) {
 	p.text(ag.first)
 	p.text(ag.last)
 	p.text(ag.email)
-	if ag.left == 0 {
-		p.text("1")
-	} else {
-		p.text("0")
-	}
+	p.text(strconv.FormatBool(ag.left == 0))
 }
 
 func (p *reporter) wholeDay(zone int64) {

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"bytes"
+	"unicode/utf8"
 
 	"chatferry"
 )
@@ -72,7 +73,11 @@ func spoil(b []byte, kind badKind) []byte {
 	comma := bytes.IndexByte(b, ',')
 	switch kind {
 	case badTruncated:
-		return b[:len(b)*2/3]
+		b = b[:len(b)*2/3]
+		for len(b) > 0 && b[len(b)-1] >= utf8.RuneSelf { // cut between characters, or it would be bad in two ways
+			b = b[:len(b)-1]
+		}
+		return b
 	case badUTF8:
 		return insert(b, comma, `,"note":"caf`+"\xe9"+`"`) // Latin-1
 	case badDuplicateKey:

@@ -35,7 +35,7 @@ func (g *generator) appendHistory(b []byte, c *chat) []byte {
 		}
 		b = g.a.appendVisitorRoom(b, &c.visitor)
 		b = append(b, '"')
-		b = g.appendActor(b, c, i)
+		b = g.appendActor(b, c, e.who)
 		switch e.kind {
 		case eventMessage:
 			b = append(b, `,"msg":"`...)
@@ -125,44 +125,31 @@ func (g *generator) appendName(b []byte, c *chat, who int) []byte {
 }
 
 // appendActor appends who acted, as far as the era says it.
-func (g *generator) appendActor(b []byte, c *chat, i int) []byte {
+func (g *generator) appendActor(b []byte, c *chat, who int) []byte {
 	if c.era == eraFirst {
 		return b
 	}
-	who := c.events[i].who
 	b = append(b, `,"nick":"`...)
+	sender := ""
 	switch who {
 	case whoVisitor:
-		b = g.a.appendVisitorRoom(append(b, "visitor:"...), &c.visitor)
+		b, sender = g.a.appendVisitorRoom(append(b, "visitor:"...), &c.visitor), "Visitor"
 	case whoTrigger:
-		b = append(b, "agent:trigger"...)
+		b, sender = append(b, "agent:trigger"...), "Trigger"
 	case whoSystem:
-		b = append(b, "system"...)
+		b, sender = append(b, "system"...), "System"
 	default:
-		b = appendInt(append(b, "agent:"...), g.a.agents[who].id)
+		b, sender = appendInt(append(b, "agent:"...), g.a.agents[who].id), "Agent"
 	}
 	b = append(b, '"')
 	if c.era < eraThird {
 		return b
 	}
-	b = append(b, `,"sender_type":"`...)
-	switch who {
-	case whoVisitor:
-		b = append(b, "Visitor"...)
-	case whoTrigger:
-		b = append(b, "Trigger"...)
-	case whoSystem:
-		b = append(b, "System"...)
-	default:
-		b = append(b, "Agent"...)
-	}
-	b = append(b, `","agent_id":`...)
+	b = append(append(append(b, `,"sender_type":"`...), sender...), '"')
 	if who >= 0 {
-		b = appendInt(b, g.a.agents[who].id)
-	} else {
-		b = append(b, `null`...)
+		b = appendInt(append(b, `,"agent_id":`...), g.a.agents[who].id)
 	}
-	return appendInt(append(b, `,"index":`...), int64(i))
+	return b
 }
 
 func (g *generator) appendFile(b []byte, e *event) []byte {

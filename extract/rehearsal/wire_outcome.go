@@ -73,10 +73,7 @@ func (g *generator) appendOutcome(b []byte, c *chat) []byte {
 	b = g.appendComment(b, c, c.comment)
 	b = append(b, `,"rating":`...)
 	b = append(appendRating(b, c.rating), ',')
-	if c.era < eraThird || c.startedBy == "trigger" {
-		b = append(b, `"triggered_response":null,`...)
-	}
-	b = append(b, `"triggered":`...)
+	b = append(b, `"triggered_response":null,"triggered":`...)
 	b = appendBool(b, c.startedBy == "trigger")
 	b = append(b, `,"started_by":"`...)
 	b = append(b, c.startedBy...)
@@ -89,13 +86,11 @@ func (g *generator) appendOutcome(b []byte, c *chat) []byte {
 		b = append(appendBool(b, c.startedBy == "agent"), ',')
 	}
 	if c.era == eraThird {
-		b = append(b, `"abandon_time":`...)
 		if c.missed {
-			b = appendMicros(b, (c.end-c.figures.from)*1000)
-		} else {
-			b = append(b, `null`...)
+			b = append(b, `"abandon_time":`...)
+			b = append(appendMicros(b, (c.end-c.figures.from)*1000), ',')
 		}
-		b = append(b, `,"skills_requested":[`...)
+		b = append(b, `"skills_requested":[`...)
 		fulfilled := c.seed>>9%8 != 0
 		if c.department >= 0 && !fulfilled {
 			b = appendInt(b, g.a.skillID(c.department))
