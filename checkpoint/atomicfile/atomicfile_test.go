@@ -112,8 +112,12 @@ func TestCreateIfAbsentFaults(t *testing.T) {
 	for at := 1; ; at++ {
 		struck := false
 		for _, fault := range []faultfs.Fault{
-			{Err: syscall.EIO}, {Err: syscall.EIO, Applied: true}, {Err: syscall.ENOSPC, Short: true}, {Short: true},
-			{Kill: true}, {Kill: true, Applied: true},
+			{Err: syscall.EIO},
+			{Err: syscall.EIO, Applied: true},
+			{Err: syscall.ENOSPC, Short: true},
+			{Short: true},
+			{Kill: true},
+			{Kill: true, Applied: true},
 		} {
 			for _, s := range faultfs.Survivals[:3] {
 				disk := faultfs.NewDisk()

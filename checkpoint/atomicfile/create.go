@@ -23,8 +23,10 @@ const (
 	Exists
 	// Failed: this call did not make the target.
 	Failed
-	// Ambiguous: the target may have been made, and may not be durable. Only reading it tells.
+	// Ambiguous: the target may have been made. Only reading it tells.
 	Ambiguous
+	// Unsynced: the target was made, but its name may never be durable, whatever a later fsync of its folder says.
+	Unsynced
 )
 
 // CreateIfAbsent makes the file name with the given data, unless the name is taken: it writes a temporary file beside
@@ -50,7 +52,7 @@ func CreateIfAbsent(fsys FS, name, tag string, data []byte) (Result, error) {
 		return Ambiguous, err
 	}
 	if err := fsys.SyncDir(dir); err != nil {
-		return Ambiguous, fmt.Errorf("fsync folder %s: %w", dir, err)
+		return Unsynced, fmt.Errorf("fsync folder %s: %w", dir, err)
 	}
 	return Created, nil
 }

@@ -11,7 +11,6 @@
 package faultfs
 
 import (
-	"fmt"
 	"io/fs"
 	"maps"
 	"math/rand/v2"
@@ -223,6 +222,9 @@ const (
 var Survivals = []Survival{KeepNothing, KeepAll, KeepNames, KeepSome}
 
 func (s Survival) String() string {
+	if s < KeepNothing || s > KeepSome {
+		return "no power loss"
+	}
 	return [...]string{"keep nothing", "keep all", "keep names", "keep some"}[s]
 }
 
@@ -279,5 +281,3 @@ func (n *inode) settleBytes(s Survival, rng *rand.Rand) {
 }
 
 var _ atomicfile.FS = (*Process)(nil)
-
-func (d *Disk) String() string { return fmt.Sprintf("disk in life %d", d.life+1) }

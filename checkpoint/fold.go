@@ -1,0 +1,218 @@
+package checkpoint
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"chatferry"
+)
+
+// ShardState is what the log of a Shard says.
+type ShardState struct {
+	Shard chatferry.Shard
+	Added uint64 // the epoch that added it
+	Done  bool
+	N     uint64           // records in its log; 0: it was never opened
+	Head  chatferry.SHA256 // of the last
+	Epoch uint64           // of the last
+	At    time.Time        // of the last
+	Totals
+	Commits []PartState // in the order of the log, reopened ones included; nil where only the log's end was read
+
+	sums []chatferry.SHA256 // of all records
+}
+
+// PartState is a Part as its commit recorded it.
+type PartState struct {
+	chatferry.Part
+	N         uint64 // its record
+	Epoch     uint64
+	At        time.Time
+	Reopened  bool
+	Published bool // known from the log; a Part that is not may be published all the same
+}
+
+// Dataset is the fold of all logs at one instant.
+type Dataset struct {
+	facts  *facts
+	Shards []ShardState // in the order of their ids
+}
+
+// loadTries bounds how often Load begins again because a live run changed which files there are.
+const loadTries = 10
+
+// Load reads and checks every record of every log, without changing anything. It may be used while a run works. An error
+// of KindIncompatible names the record that is damaged; one that wraps ErrNoDataset means that there is no dataset.
+func Load(ctx context.Context, logs LogStore) (*Dataset, error) {
+	f, begin, err := readFormat(ctx, logs)
+	if err != nil {
+		return nil, err
+	}
+	d := &Dataset{facts: newFacts(f, begin)}
+	for try := range loadTries {
+		last, err := lastNumber(ctx, logs, DatasetLog)
+		if err != nil {
+			return nil, err
+		}
+		if try > 0 && last == d.facts.n {
+			break
+		}
+		if err := d.facts.read(ctx, logs, last); err != nil {
+			return nil, err
+		}
+		// The Shard logs are read after the dataset log, so that they reach at least as far as the heads in it. A
+		// replace that ends meanwhile retires files that were read as living: then all of it is looked at again.
+		if err := d.readShards(ctx, logs); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.checkHeads()
+}
+
+// readShards reads of every Shard's log what is new.
+func (d *Dataset) readShards(ctx context.Context, logs LogStore) error {
+	for i, shard := range d.facts.shards {
+		if i == len(d.Shards) {
+			d.Shards = append(d.Shards, ShardState{Shard: shard, Added: d.facts.added[i], Head: d.facts.begin})
+		}
+		if err := d.Shards[i].read(ctx, logs, d.facts.format.Dataset); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *ShardState) read(ctx context.Context, logs LogStore, dataset string) error {
+	log := s.Shard.ID.String()
+	last, err := lastNumber(ctx, logs, log)
+	if err != nil {
+		return err
+	}
+	if last < s.N {
+		return damaged(recordName(log, s.N), errors.New("it was there, and is gone"))
+	}
+	for s.N < last {
+		r, sum, err := readRecord(ctx, logs, dataset, log, s.N+1)
+		if errors.Is(err, fs.ErrNotExist) {
+			return damaged(recordName(log, s.N+1), errors.New("it was listed, but it is not there"))
+		}
+		if err != nil {
+			return err
+		}
+		if err := s.fold(r, sum); err != nil {
+			return damaged(recordName(log, r.N), err)
+		}
+	}
+	return nil
+}
+
+// fold adds one record and checks that it follows from those before.
+func (s *ShardState) fold(r *Record, sum chatferry.SHA256) error {
+	switch {
+	case r.N != s.N+1 || r.Prev != s.Head:
+		return errChain
+	case s.Done:
+		return errors.New("it stands behind the record that says the shard is done")
+	case r.Epoch < s.Epoch || (r.Epoch > s.Epoch && r.Kind != KindEpochOpen):
+		return fmt.Errorf("epoch %d wrote it after epoch %d", r.Epoch, s.Epoch)
+	}
+	want := s.Totals
+	switch r.Kind {
+	case KindCommit:
+		p := r.Commit
+		if p.Seq != s.Seq+1 || p.From != s.Position || p.Stream != s.Shard.Stream {
+			return fmt.Errorf("part %d of stream %s from position %q does not follow", p.Seq, p.Stream, p.From)
+		}
+		if err := p.Books.Close(); err != nil {
+			return err
+		}
+		want = s.Totals.committed(r.N, p)
+		s.Commits = append(s.Commits, PartState{Part: *p, N: r.N, Epoch: r.Epoch, At: r.Time})
+	case KindReopen:
+		before, err := s.takeBack(r.Reopen)
+		if err != nil {
+			return err
+		}
+		want = s.Totals.reopened(r.N, r.Reopen.Seq, before)
+	case KindDone:
+		want = s.Totals.finished()
+		s.Done = true
+	}
+	// What was published since the last record is known to the writer alone.
+	want.PublishedTo = min(max(want.PublishedTo, r.Totals.PublishedTo), want.Seq)
+	same, err := want.equal(*r.Totals)
+	if err != nil {
+		return err
+	}
+	if !same {
+		return errors.New("its totals do not follow from the records before it")
+	}
+	s.N, s.Head, s.Epoch, s.At, s.Totals = r.N, sum, r.Epoch, r.Time, *r.Totals
+	s.sums = append(s.sums, sum)
+	for i := len(s.Commits) - 1; i >= 0 && !s.Commits[i].Published; i-- {
+		s.Commits[i].Published = s.Commits[i].Seq <= s.PublishedTo
+	}
+	return nil
+}
+
+// takeBack marks the Parts that a reopen names, and returns the Totals in front of the first of them.
+func (s *ShardState) takeBack(r *Reopen) (before Totals, err error) {
+	var live []int
+	for i, p := range s.Commits {
+		if !p.Reopened && p.Seq >= r.Seq {
+			live = append(live, i)
+			s.Commits[i].Reopened = true
+		}
+	}
+	if len(live) == 0 || len(live) != len(r.Parts) || s.Commits[live[0]].Seq != r.Seq {
+		return before, fmt.Errorf("it takes back parts from %d on, which are not there", r.Seq)
+	}
+	for _, p := range s.Commits {
+		if !p.Reopened {
+			before = before.committed(p.N, &p.Part)
+		}
+	}
+	return before, nil
+}
+
+// checkHeads holds every log against what the runs that ended say about it.
+func (d *Dataset) checkHeads() error {
+	for _, run := range d.facts.runs {
+		if run.Done == nil {
+			continue
+		}
+		for _, s := range d.Shards {
+			log := s.Shard.ID.String()
+			head, ok := run.Done.Heads[log]
+			switch {
+			case !ok:
+			case s.N < head.N:
+				return damaged(recordName(log, head.N), fmt.Errorf("it is missing, but the run of epoch %d ended with it", run.Epoch))
+			case head.N == 0 || s.sums[head.N-1] != head.SHA256:
+				return damaged(recordName(log, head.N), fmt.Errorf("it is not the record with which the run of epoch %d ended", run.Epoch))
+			}
+		}
+	}
+	return nil
+}
+
+// tails reads the end of every Shard's log.
+func tails(ctx context.Context, logs LogStore, f *facts) ([]ShardState, error) {
+	states := make([]ShardState, len(f.shards))
+	for i, shard := range f.shards {
+		states[i] = ShardState{Shard: shard, Added: f.added[i]}
+		last, head, err := readTail(ctx, logs, f.format.Dataset, f.begin, shard.ID.String())
+		if err != nil {
+			return nil, err
+		}
+		states[i].Head = head
+		if last != nil {
+			states[i].N, states[i].Epoch, states[i].At = last.N, last.Epoch, last.Time
+			states[i].Totals, states[i].Done = *last.Totals, last.Kind == KindDone
+		}
+	}
+	return states, nil
+}
