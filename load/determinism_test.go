@@ -47,7 +47,7 @@ func bytesOf(t *testing.T, epoch uint64, groupBytes int64, batches func(*account
 func TestEqualBatchesGiveEqualBytes(t *testing.T) {
 	batches := func(a *account) (out []*chatferry.Batch) {
 		for seed := range uint64(6) {
-			out = append(out, a.batch(seed, 150))
+			out = append(out, a.batch(seed, 100))
 		}
 		return out
 	}
@@ -58,8 +58,8 @@ func TestEqualBatchesGiveEqualBytes(t *testing.T) {
 	var wg sync.WaitGroup
 	for lane := range 4 {
 		wg.Go(func() {
-			for run := range 6 {
-				for name, b := range bytesOf(t, uint64(2+lane*6+run), 64<<10, batches) {
+			for run := range 5 {
+				for name, b := range bytesOf(t, uint64(2+lane*5+run), 64<<10, batches) {
 					if !bytes.Equal(b, want[name]) {
 						t.Errorf("lane %d run %d: %s differs", lane, run, name)
 					}
@@ -115,7 +115,7 @@ func TestDictionaryOfManyValues(t *testing.T) {
 		return out
 	}
 	var first map[string][]byte
-	for run := range 12 {
+	for run := range 8 {
 		got := bytesOf(t, 1, 32<<20, many)
 		if first == nil {
 			first = got

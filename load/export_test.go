@@ -8,17 +8,17 @@ import (
 
 // SetLayout makes row groups and pages small.
 func (s *Sink) SetLayout(groupBytes, groupRows, pageBytes int64) {
-	s.layout = layout{groupBytes: groupBytes, groupRows: groupRows, pageBytes: pageBytes}
+	s.layout.groupBytes, s.layout.groupRows, s.layout.pageBytes = groupBytes, groupRows, pageBytes
 }
+
+// SetColumnBytes lowers the limit of text in one column of one Batch.
+func (s *Sink) SetColumnBytes(n int64) { s.layout.columnBytes = n }
 
 // SetNonce fixes the names of staging files.
 func (s *Sink) SetNonce(nonce string) { s.nonce = func() string { return nonce } }
 
 // NewHashingSink returns the sink that files are written through.
 func NewHashingSink(w io.Writer) io.Writer { return newHashingSink(w) }
-
-// CheckLength is checkLength.
-var CheckLength = checkLength
 
 // Tamper changes what the writer of a parent table remembers of its rows, as if the file held others.
 func Tamper(w chatferry.PartWriter, change func(v, e *chatferry.Digest, rows *int64, groups []int64)) {

@@ -98,10 +98,10 @@ func TestAnotherReaderAgrees(t *testing.T) {
 		nulls                  float64
 	}{
 		{"one group", 2, 200, 1 << 20, 1 << 20, 1 << 20, 0.3},
-		{"many groups and pages", 6, 400, 1 << 20, 700, 1 << 10, 0.3},
-		{"groups cut by bytes", 6, 300, 100 << 10, 1 << 20, 4 << 10, 0.3},
-		{"Batches larger than a group", 2, 1000, 1 << 20, 300, 1 << 10, 0.3},
-		{"rows within one page", 3, 3000, 32 << 20, 1 << 20, 1 << 20, 0.1},
+		{"many groups and pages", 4, 200, 1 << 20, 250, 1 << 10, 0.3},
+		{"groups cut by bytes", 4, 200, 100 << 10, 1 << 20, 4 << 10, 0.3},
+		{"Batches larger than a group", 2, 400, 1 << 20, 150, 1 << 10, 0.3},
+		{"rows within one page", 2, 1200, 32 << 20, 1 << 20, 1 << 20, 0.1},
 		{"no nulls", 3, 300, 1 << 20, 500, 1 << 10, 0},
 		{"nulls only", 2, 300, 1 << 20, 500, 1 << 10, 1},
 		{"one row", 1, 1, 1 << 20, 500, 1 << 10, 0.5},

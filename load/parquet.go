@@ -2,7 +2,6 @@ package load
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -11,10 +10,9 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
-)
 
-// maxColumnBytes bounds the strings of one column of one Batch; v17 counts the bytes of a page in 32 bits.
-const maxColumnBytes = 1 << 30
+	"chatferry"
+)
 
 // parquetWriter writes Arrow records of one schema as one Parquet file.
 type parquetWriter struct {
@@ -72,7 +70,7 @@ func recovered(f func() error) (err error) {
 // write appends the rows of a record, which may be released afterwards.
 func (p *parquetWriter) write(rec arrow.Record) error {
 	for i, c := range rec.Columns() {
-		if err := checkLength(c); err != nil {
+		if err := checkLength(c, p.layout.columnBytes); err != nil {
 			return fmt.Errorf("column %s: %w", rec.ColumnName(i), err)
 		}
 	}
@@ -184,15 +182,16 @@ func (p *parquetWriter) close() error {
 	})
 }
 
-// checkLength refuses a column whose strings v17 could not write in one page.
-func checkLength(a arrow.Array) error {
+// checkLength refuses a column whose text is longer than most.
+func checkLength(a arrow.Array, most int64) error {
 	switch a := a.(type) {
 	case *array.String:
-		if stringBytes(a) > maxColumnBytes {
-			return errors.New("more than 1 GiB of text in one Batch; lower the record limit or the page size")
+		if n := stringBytes(a); n > most {
+			return chatferry.Errorf(chatferry.KindUsage, "lower the record limit or the page size",
+				"%d bytes of text in one Batch are more than the %d that one file can take", n, most)
 		}
 	case *array.List:
-		return checkLength(a.ListValues())
+		return checkLength(a.ListValues(), most)
 	}
 	return nil
 }

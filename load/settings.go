@@ -30,10 +30,12 @@ type layout struct {
 	groupBytes int64 // Arrow bytes
 	groupRows  int64
 	pageBytes  int64
+	// columnBytes bounds the text of one column of one Batch; v17 counts the bytes of a page in 32 bits.
+	columnBytes int64
 }
 
 func defaultLayout() layout {
-	return layout{groupBytes: 32 << 20, groupRows: 131_072, pageBytes: pageBytes}
+	return layout{groupBytes: 32 << 20, groupRows: 131_072, pageBytes: pageBytes, columnBytes: 1 << 30}
 }
 
 // fileSchema is what is needed to open a Parquet file for rows of one Arrow schema.

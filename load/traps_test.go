@@ -181,13 +181,14 @@ func TestSinkCannotBeClosed(t *testing.T) {
 
 // v17 counts the bytes of a column's page in 32 bits. Lengths beyond are refused before they reach it.
 func TestTooMuchTextInOneBatch(t *testing.T) {
-	const most = 1 << 30
-	untouched := memory.NewBufferBytes(make([]byte, most+1))
-	for _, n := range []int32{most, most + 1} {
-		offsets := arrow.Int32Traits.CastToBytes([]int32{0, 1 << 29, n})
-		data := array.NewData(arrow.BinaryTypes.String, 2, []*memory.Buffer{nil, memory.NewBufferBytes(offsets), untouched}, nil, 0, 0)
-		if err := load.CheckLength(array.NewStringData(data)); (err != nil) != (n > most) {
-			t.Errorf("%d bytes: %v", n, err)
+	a := newAccount(chatferry.Visitors)
+	for most, good := range map[int64]bool{9: false, 10: true} {
+		store := &storetest.Memory{}
+		sink := load.NewSink(store)
+		sink.SetColumnBytes(most)
+		_, err := build(t, sink, a, textBatch(a, 1, nil, "12345", "67890"))
+		if good != (err == nil) || !good && chatferry.HintOf(err) == "" {
+			t.Errorf("10 bytes where %d are allowed: %v", most, err)
 		}
 	}
 }

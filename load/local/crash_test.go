@@ -165,7 +165,7 @@ func TestOrderOfOperations(t *testing.T) {
 // nothing behind, and repeating what failed gives the undisturbed files.
 func TestEveryFailure(t *testing.T) {
 	want, ops := undisturbed(t)
-	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO, syscall.EROFS, syscall.EACCES} {
+	for _, errno := range []syscall.Errno{syscall.ENOSPC, syscall.EIO} {
 		for _, short := range []bool{false, true} {
 			for at := 1; at <= ops; at++ {
 				disk := faultfs.NewDisk()
@@ -234,7 +234,11 @@ func TestEveryCrash(t *testing.T) {
 	for at := 1; at <= ops; at++ {
 		for _, applied := range []bool{false, true} {
 			for power := -1; power < len(faultfs.Survivals); power++ {
-				for seed := range uint64(4) {
+				seeds := uint64(1)
+				if power >= 0 && faultfs.Survivals[power] == faultfs.KeepSome {
+					seeds = 4 // the only one that draws lots
+				}
+				for seed := range seeds {
 					crash(t, want, at, applied, power, seed)
 				}
 			}
