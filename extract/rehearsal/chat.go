@@ -121,7 +121,6 @@ type generator struct {
 	c         chat
 	roster    []shift
 	rosterDay int
-	stay      string // name of the speaker, kept between messages
 	buf, aux  []byte
 }
 

@@ -7,7 +7,7 @@
 //
 //	account.go, calendar.go, staff.go, visitor.go, chat.go, talk.go, presence.go   what happened
 //	quirk.go, bad.go                                                               what is odd or broken
-//	wire*.go, config.go, analytics.go                                              how it is written down
+//	wire*.go, config.go, automation.go, tally.go, analytics.go                        how it is written down
 //	record.go, truth.go                                                            records, and what must become of them
 //	dump.go, layout.go, encode.go                                                  files
 //

@@ -1,11 +1,11 @@
 package rehearsal
 
-// Quirk is something that real exports do and that no documentation prepares one for.
-type Quirk int
+// quirk is something that real exports do and that no documentation prepares one for.
+type quirk int
 
-// The Quirks.
+// The quirks.
 const (
-	quirkSessionDate Quirk = iota
+	quirkSessionDate quirk = iota
 	quirkWebpathArray
 	quirkMessageIDNumber
 	quirkMessageIDAbsent
@@ -28,7 +28,7 @@ const (
 	quirks
 )
 
-// quirkRates says how often each Quirk occurs, and among what.
+// quirkRates says how often each quirk occurs, and among what.
 var quirkRates = [quirks]struct {
 	name string
 	of   string
@@ -56,8 +56,8 @@ var quirkRates = [quirks]struct {
 	quirkEngagementNumber: {"agent_id of engagements as a number", "chats since the third era", 0.05},
 }
 
-// quirk reports whether item i has the Quirk. Each Quirk draws numbers of its own.
-func (a *Account) quirk(q Quirk, i int64) bool {
+// quirk reports whether item i has the quirk. Each draws numbers of its own.
+func (a *Account) quirk(q quirk, i int64) bool {
 	return a.share(domQuirk+domain(q), i, quirkRates[q].rate)
 }
 

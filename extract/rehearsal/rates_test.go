@@ -19,7 +19,7 @@ type sample struct {
 	era era
 }
 
-// TestQuirks finds each Quirk by what stands in the records, and holds how often against the rate that is stated.
+// TestQuirks finds each quirk by what stands in the records, and holds how often against the rate that is stated.
 func TestQuirks(t *testing.T) {
 	countsOnly(t)
 	const seed = 21
