@@ -5,11 +5,11 @@
 // An account follows from its [Options] alone. Its chats are numbered, and each is made from the seed and its number, so
 // that an account of many million chats takes no memory and its months can be written side by side.
 //
-//	account.go, calendar.go, staff.go, visitor.go, chat.go, talk.go, presence.go   what happened
-//	quirk.go, bad.go                                                               what is odd or broken
-//	wire*.go, config.go, automation.go, tally.go, analytics.go                        how it is written down
-//	record.go, truth.go                                                            records, and what must become of them
-//	dump.go, layout.go, encode.go                                                  files
+//	account, calendar, staff, visitor, chat, talk, presence, tally   what happened
+//	quirk, bad                                                       what is odd or broken
+//	wire…, config, automation, analytics                             how it is written down
+//	record, truth                                                    records, and what must become of them
+//	dump, layout, encode                                             files
 //
 // Nobody in it exists: addresses are of domains and networks kept for examples, secrets say that they are fake.
 package rehearsal

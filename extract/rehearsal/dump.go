@@ -161,7 +161,7 @@ func (j *job) run(ctx context.Context) (err error) {
 		}
 		written, err := j.out.write(&r)
 		if err != nil {
-			return err
+			return j.failed(err)
 		}
 		if written {
 			j.truth.Count(j.stream, &r)
@@ -205,8 +205,13 @@ func (j *job) finish() error {
 	j.out = nil
 	err := errors.Join(out.finish(), out.close())
 	if err != nil {
-		return chatferry.Errorf(chatferry.KindEnvironment, "make room on the disk", "write %s: %w", j.files[len(j.files)-1].Path, err)
+		return j.failed(err)
 	}
 	j.files[len(j.files)-1].Bytes, j.files[len(j.files)-1].Records = out.stored.n, out.records
 	return nil
+}
+
+// failed says which file could not be written.
+func (j *job) failed(err error) error {
+	return chatferry.Errorf(chatferry.KindEnvironment, "make room on the disk, and name a new folder", "write %s: %w", j.files[len(j.files)-1].Path, err)
 }
