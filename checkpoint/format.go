@@ -49,10 +49,14 @@ func readFormat(ctx context.Context, logs LogStore) (format, chatferry.SHA256, e
 		if lerr != nil {
 			return format{}, chatferry.SHA256{}, lerr
 		}
-		if n > 0 {
+		if n == 0 {
+			return format{}, chatferry.SHA256{}, ErrNoDataset
+		}
+		// FORMAT is made before any log, so it is there now if another run has just begun the dataset.
+		data, err = logs.Read(ctx, formatName)
+		if errors.Is(err, fs.ErrNotExist) {
 			return format{}, chatferry.SHA256{}, damaged(formatName, errors.New("this file is missing, but the dataset has a log"))
 		}
-		return format{}, chatferry.SHA256{}, ErrNoDataset
 	}
 	if err != nil {
 		return format{}, chatferry.SHA256{}, explain("read", formatName, err)

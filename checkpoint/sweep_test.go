@@ -174,10 +174,10 @@ func TestEveryPairOfCrashes(t *testing.T) {
 			return broken
 		}
 		for i, loss1 := range losses {
-			if !soak && i != first%len(losses) && i != (first+2)%len(losses) {
-				continue
-			}
-			for second := 1 + first%stride; ; second += stride {
+			for second := 1 + first%stride; second <= 2*changes; second += stride {
+				if !soak && i != (first+second/stride)%len(losses) {
+					continue // the losses take turns
+				}
 				between := disk.Clone()
 				lose(between, loss1, uint64(first))
 				loss2 := losses[(first+second+i)%len(losses)]

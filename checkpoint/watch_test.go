@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -109,8 +110,8 @@ func (w *watcher) readLogs() error {
 			l = &watchedLog{name: log, head: sha256.Sum256(format)}
 			w.logs[log] = l
 		}
-		var n int
-		if _, err := fmt.Sscanf(path.Base(name), "%012d.json", &n); err != nil {
+		n, err := strconv.Atoi(strings.TrimSuffix(path.Base(name), ".json"))
+		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		switch {

@@ -1,0 +1,225 @@
+package checkpoint
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"chatferry"
+	"chatferry/checkpoint/atomicfile/faultfs"
+)
+
+// actor is a process that stands still before each of its operations until it is told to go on, so that any number of
+// them can be interleaved at will: one that is not told to go on for long is a frozen process.
+type actor struct {
+	next  func() (faultfs.Op, bool)
+	stop  func()
+	op    faultfs.Op    // the one it stands before
+	fault faultfs.Fault // what becomes of it
+	end   error
+}
+
+func start(disk *faultfs.Disk, load workload, name string) *actor {
+	a := &actor{}
+	a.next, a.stop = iter.Pull(func(yield func(faultfs.Op) bool) {
+		p := disk.Process(func(op faultfs.Op) faultfs.Fault {
+			if !yield(op) {
+				return faultfs.Fault{Kill: true}
+			}
+			return a.fault
+		})
+		p.Panics = true
+		defer func() {
+			switch r := recover(); r {
+			case nil:
+			case faultfs.Killed{}:
+				a.end = faultfs.ErrKilled
+			default:
+				panic(r)
+			}
+		}()
+		a.end = (&process{workload: load, fsys: p, name: name}).work(context.Background())
+	})
+	return a
+}
+
+// step does the operation that the actor stands before, and goes on to the next. It is false when the actor has ended.
+func (a *actor) step(f faultfs.Fault) bool {
+	a.fault = f
+	op, ok := a.next()
+	a.op = op
+	return ok
+}
+
+// schedule is a random story of up to four processes on one disk, of which up to three live at a time.
+type schedule struct {
+	rng     *rand.Rand
+	disk    *faultfs.Disk
+	load    workload
+	watch   *watcher
+	live    []*actor
+	started int
+	faults  bool
+	story   []string
+}
+
+func (s *schedule) start() error {
+	s.started++
+	a := start(s.disk, s.load, fmt.Sprintf("w%d", s.started))
+	s.note("start %d", s.started)
+	if a.step(faultfs.Fault{}) {
+		s.live = append(s.live, a)
+	}
+	return nil
+}
+
+func (s *schedule) note(format string, args ...any) {
+	s.story = append(s.story, fmt.Sprintf(format, args...))
+}
+
+func (s *schedule) drop(i int) {
+	s.live[i].stop()
+	s.live = slices.Delete(s.live, i, i+1)
+}
+
+// run plays the story and then lets one last process finish in peace.
+func (s *schedule) run(want map[string][]byte) error {
+	defer func() {
+		for _, a := range s.live {
+			a.stop()
+		}
+	}()
+	for steps := 0; steps < 1500; steps++ {
+		if len(s.live) == 0 && s.started >= 4 {
+			break
+		}
+		if len(s.live) == 0 || (s.started < 4 && len(s.live) < 3 && s.rng.IntN(60) == 0) {
+			if err := s.start(); err != nil {
+				return err
+			}
+			continue
+		}
+		i := s.rng.IntN(len(s.live))
+		switch s.rng.IntN(240) {
+		case 0, 1:
+			s.note("kill %d before %s", i, s.live[i].op)
+			s.drop(i)
+			continue
+		case 2:
+			s.powerLoss()
+			continue
+		}
+		burst := 1
+		if s.rng.IntN(3) == 0 {
+			burst = 1 + s.rng.IntN(40)
+		}
+		for range burst {
+			a, fault := s.live[i], s.fault()
+			op := a.op
+			goesOn := a.step(fault)
+			if err := s.watch.after(op); err != nil {
+				return fmt.Errorf("after %s: %w", op, err)
+			}
+			if !goesOn {
+				s.note("ended with %v", a.end)
+				s.drop(i)
+				break
+			}
+		}
+	}
+	for len(s.live) > 0 {
+		s.drop(0)
+	}
+	if s.rng.IntN(2) == 0 {
+		s.powerLoss()
+	}
+	if err := s.watch.check(); err != nil {
+		return err
+	}
+	return resume(s.disk, s.load, want)
+}
+
+func (s *schedule) powerLoss() {
+	how := faultfs.Survivals[s.rng.IntN(len(faultfs.Survivals))]
+	s.note("power loss, %v", how)
+	for len(s.live) > 0 {
+		s.drop(0)
+	}
+	s.disk.PowerLoss(how, s.rng)
+	s.watch = watch(s.disk)
+}
+
+func (s *schedule) fault() faultfs.Fault {
+	if !s.faults || s.rng.IntN(250) > 0 {
+		return faultfs.Fault{}
+	}
+	errno := []syscall.Errno{syscall.EIO, syscall.ENOSPC}[s.rng.IntN(2)]
+	return faultfs.Fault{Err: errno, Applied: s.rng.IntN(2) == 0}
+}
+
+// Random stories: up to three processes at once, of which each may freeze, be killed, meet errors of the disk, and lose
+// its power. All promises are checked after every operation.
+func TestRandomSchedules(t *testing.T) {
+	n := 20_000
+	switch {
+	case soak:
+		n = 1_000_000
+	case raceEnabled || testing.Short():
+		n = 1_000
+	}
+	load := workload{shards: 2, parts: 2}
+	want, _, _ := undisturbed(t, load)
+	parallel(t, n, func(seed int) error {
+		load := load
+		load.retry = seed%3 == 0
+		disk := faultfs.NewDisk()
+		s := &schedule{
+			rng: rand.New(rand.NewPCG(uint64(seed), 7)), disk: disk, load: load, watch: watch(disk), faults: seed%2 == 0,
+		}
+		if err := s.run(want); err != nil {
+			return fmt.Errorf("seed %d: %w\n%s", seed, err, strings.Join(s.story, "\n"))
+		}
+		return nil
+	})
+}
+
+// A process is frozen before each of its operations in turn; another one takes over and finishes; then the first wakes
+// up. It must end fenced, or with success if it was at its very end, and do no harm.
+func TestEveryZombie(t *testing.T) {
+	load := workload{shards: 2, parts: 2}
+	want, ops, _ := undisturbed(t, load)
+	parallel(t, ops, func(at int) error {
+		disk := faultfs.NewDisk()
+		first := start(disk, load, "first")
+		defer first.stop()
+		for range at {
+			if !first.step(faultfs.Fault{}) {
+				return fmt.Errorf("ended before operation %d with %v", at, first.end)
+			}
+		}
+		frozen := first.op
+		if err := resume(disk, load, nil); err != nil && !strings.Contains(err.Error(), "left behind") {
+			return fmt.Errorf("take over before %q: %w", frozen, err)
+		}
+		w := watch(disk)
+		for alive := true; alive; {
+			op := first.op
+			alive = first.step(faultfs.Fault{})
+			if err := w.after(op); err != nil {
+				return fmt.Errorf("woke up before %q, did %q: %w", frozen, op, err)
+			}
+		}
+		if first.end != nil && chatferry.KindOf(first.end) != chatferry.KindFenced {
+			return fmt.Errorf("woke up before %q and ended with %w", frozen, first.end)
+		}
+		if err := sameBytes(want, disk.Files("tables")); err != nil {
+			return fmt.Errorf("woke up before %q: %w", frozen, err)
+		}
+		return resume(disk, load, want)
+	})
+}
