@@ -23,6 +23,8 @@ func main() {
 type app struct {
 	*environment
 	printed bool // the JSON object of the result is on stdout
+	// verdict turns the error with which a run ended into the one that is told; nil leaves it as it is.
+	verdict func(error) error
 }
 
 // run is the whole program: it returns the exit code.

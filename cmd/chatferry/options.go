@@ -55,7 +55,7 @@ var options = []option{
 		help: "only records changed before then",
 	},
 	{
-		name: "limit", class: scope, arg: "N", value: func(c *Config) value { return &c.Limit },
+		name: "limit", class: shaping, arg: "N", value: func(c *Config) value { return &c.Limit },
 		help: "trial run: at most about N records of each stream; 0 is all",
 	},
 

@@ -55,6 +55,8 @@ func newRoot(a *app) *cobra.Command {
 		addFlag(root.PersistentFlags(), name)
 	}
 	root.AddCommand(
+		newRunCommand(a),
+		newResumeCommand(a),
 		newConfigCommand(a),
 		newVersionCommand(a),
 		newCompletionCommand(a),

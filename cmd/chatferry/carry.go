@@ -1,0 +1,318 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/cmd/chatferry/progress"
+	"chatferry/extract/dump"
+)
+
+// carriage is one run over one dataset, from the look at the dump to the summary.
+type carriage struct {
+	*app
+	*settings
+	command string
+	runID   string
+	t       *target
+	log     *slog.Logger
+	tracker *progress.Tracker
+	view    progress.View
+	listing *dump.Listing
+	planned bool // the dataset has its Shards: from here on `resume` goes on
+	begun   time.Time
+	aside   exceptions // what this run's end had to report
+}
+
+// newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
+func newRunID(now time.Time) string {
+	var b [3]byte
+	rand.Read(b[:]) // never fails
+	return now.UTC().Format("20060102T150405Z-") + hex.EncodeToString(b[:])
+}
+
+// carry carries a dump into a dataset, or goes on where an earlier run ended, and tells what became of it.
+func (a *app) carry(ctx context.Context, command string, s *settings) error {
+	if !time.Time(s.Since).IsZero() || !time.Time(s.Until).IsZero() {
+		return usage("leave them out", "--since and --until ask a source for a part of its records; a dump is carried whole")
+	}
+	c := &carriage{app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now())}
+	c.view = a.newView(s)
+	c.log = a.newLogger(s, c.view).With("run", c.runID)
+	c.tracker = progress.NewTracker(a.now)
+	ctx, request, finish := a.stoppable(ctx, time.Duration(s.Deadline))
+	defer finish()
+
+	t, err := a.makeTarget(string(s.To))
+	if err != nil {
+		return err
+	}
+	c.t = t
+	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
+
+	lock, err := checkpoint.TakeLock(ctx, t.root, checkpoint.LockOptions{
+		RunID: c.runID, TakeOver: bool(s.TakeOver),
+		Waiting: func(holder string, still time.Duration) {
+			c.log.Info("another run holds the dataset; watching whether it is alive", "holder", holder, "still", still.Round(time.Second))
+		},
+	})
+	if err != nil {
+		return err
+	}
+	before, err := t.load(ctx)
+	if err != nil {
+		return errors.Join(err, lock.Release())
+	}
+	runner := progress.Run(c.tracker, c.view, progress.Info{Command: command, RunID: c.runID, Root: t.root})
+	doubts, err := c.run(ctx, request, before)
+	err = request.reason(err)
+	err = errors.Join(err, lock.Release())
+	return c.tell(runner, doubts, err)
+}
+
+// run does the work of carry. It returns the Doubts that --check-source found.
+func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkpoint.Dataset) ([]chatferry.Doubt, error) {
+	watch := &diskWatch{root: c.t.root, limit: c.MinFree, free: func() (int64, int64, error) { return atomicfile.Free(c.t.root) }}
+	if err := watch.check(); err != nil {
+		return nil, err
+	}
+	added, err := c.plan(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	if len(added) == 0 && before != nil && c.complete(before) {
+		c.planned = true
+		return nil, nil
+	}
+	if c.CheckSource {
+		c.tracker.SetState("checking the source")
+		doubts, err := dump.CheckSource(ctx, c.listing, nil)
+		c.tracker.SetState("")
+		if err != nil {
+			return nil, err
+		}
+		if len(doubts) > 0 {
+			return doubts, &partialError{fmt.Sprintf(
+				"nothing was carried over: %d files of the dump are damaged; run without --check-source to carry what they hold", len(doubts))}
+		}
+	}
+	if err := atomicfile.Probe(c.t.fsys, checkpoint.Folder, c.runID); err != nil {
+		return nil, err
+	}
+	run, err := checkpoint.Begin(ctx, checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store}, c.runOpen())
+	if err != nil {
+		return nil, err
+	}
+	if err := run.AddShards(ctx, added); err != nil {
+		return nil, err
+	}
+	c.planned = true
+
+	var watching sync.WaitGroup
+	ctx, cancel := context.WithCancel(ctx)
+	defer watching.Wait()
+	defer cancel()
+	tick := time.NewTicker(pollDisk)
+	defer tick.Stop()
+	watching.Go(func() { watch.watch(ctx, tick.C, request) })
+	return nil, c.shards(ctx, run, request)
+}
+
+// plan lists the dump and returns the Shards that the dataset does not have yet.
+func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chatferry.Shard, error) {
+	var err error
+	if c.listing, err = c.listDump(ctx); err != nil {
+		return nil, err
+	}
+	for _, i := range c.listing.Ignored {
+		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
+	}
+	var already []chatferry.Shard
+	done := map[chatferry.ShardID]bool{}
+	next := chatferry.ShardID(1)
+	if before != nil {
+		for _, s := range before.Shards {
+			next = s.Shard.ID + 1
+			done[s.Shard.ID] = s.Done
+			if c.inScope(s.Shard.Stream) {
+				already = append(already, s.Shard)
+			}
+		}
+	}
+	added, err := c.listing.Plan(ctx, already, func(id chatferry.ShardID) bool { return done[id] }, c.cuts(), next)
+	if c.Limit > 0 {
+		added = firstOfEach(added, already)
+	}
+	return added, err
+}
+
+// firstOfEach keeps the first Shard of each Stream, which is all that a trial run reads.
+func firstOfEach(added, already []chatferry.Shard) []chatferry.Shard {
+	seen := map[chatferry.Stream]bool{}
+	for _, s := range already {
+		seen[s.Stream] = true
+	}
+	return slices.DeleteFunc(added, func(s chatferry.Shard) bool {
+		first := !seen[s.Stream]
+		seen[s.Stream] = true
+		return !first
+	})
+}
+
+func (c *carriage) inScope(s chatferry.Stream) bool {
+	return len(c.Streams) == 0 || slices.Contains(c.Streams, s)
+}
+
+// complete reports whether nothing in scope is left to do, and the last run said so.
+func (c *carriage) complete(d *checkpoint.Dataset) bool {
+	for _, s := range d.Shards {
+		if c.inScope(s.Shard.Stream) && !s.Done {
+			return false
+		}
+	}
+	runs := d.Runs()
+	return len(runs) > 0 && runs[len(runs)-1].Done != nil
+}
+
+func (c *carriage) runOpen() checkpoint.RunOpen {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	source := c.From
+	if abs, err := c.From.absolute(); err == nil {
+		source = abs
+	}
+	return checkpoint.RunOpen{
+		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
+		Shaping: c.fields(shaping), Scope: c.fields(scope), Operation: c.fields(operation),
+	}
+}
+
+// shards carries every Shard in scope that is not done, and ends the run when none is left.
+func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *stopRequest) error {
+	states, err := run.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	var totals chatferry.Books
+	var work []*chatferry.Shard
+	read := map[chatferry.Stream]int64{}
+	before := map[chatferry.Stream]progress.Before{}
+	var planned []progress.Planned
+	outside := 0
+	for i := range states {
+		s := &states[i]
+		totals.Add(s.Books)
+		read[s.Shard.Stream] += s.Books.Read.N
+		if !c.inScope(s.Shard.Stream) {
+			if !s.Done {
+				outside++
+			}
+			continue
+		}
+		planned = append(planned, progress.Planned{Shard: &s.Shard, Stored: s.StoredBytes, Done: s.Done})
+		b := before[s.Shard.Stream]
+		b.Records += s.Books.Read.N
+		b.Quarantined += s.Books.Quarantined.N
+		before[s.Shard.Stream] = b
+		if !s.Done {
+			work = append(work, &s.Shard)
+		}
+	}
+	c.tracker.Plan(planned, before)
+	c.log.Info("carrying", "shards", len(work), "lanes", c.lanes(), "from", c.From.String())
+
+	var source chatferry.Source = dump.NewSource(c.listing, c.cuts())
+	if c.Limit > 0 {
+		source = newTrial(source, int64(c.Limit), read)
+	}
+	if err := c.t.pipeline(c.settings, source, run, c.tracker, totals).Run(ctx, work, request.asked); err != nil {
+		return err
+	}
+	if outside > 0 {
+		// The dataset is not complete, so no run-done: the Shards of other Streams are for another run.
+		return &chatferry.Error{
+			Kind: chatferry.KindStopped, Err: fmt.Errorf("the streams asked for are complete, but %d shards of other streams are not", outside),
+			Hint: "run without --streams to carry them over",
+		}
+	}
+	return c.end(ctx, run)
+}
+
+// end closes the books and the run.
+func (c *carriage) end(ctx context.Context, run *checkpoint.Run) error {
+	after, err := c.t.mustLoad(ctx)
+	if err != nil {
+		return err
+	}
+	if err := closeBooks(after); err != nil {
+		return err
+	}
+	end := checkpoint.End{Verdict: "complete"}
+	if c.aside = sinceDone(after); c.aside != (exceptions{}) {
+		end.ExitCode, end.Verdict = exitPartial, "complete-with-exceptions"
+	}
+	if c.Limit > 0 {
+		end.Verdict = "trial"
+	}
+	_, err = run.Done(ctx, end)
+	return err
+}
+
+// closeBooks returns an error of KindDiffers unless every Stream's books close and agree with the rows of its table.
+func closeBooks(d *checkpoint.Dataset) error {
+	books, tables, err := d.Books()
+	if err != nil {
+		return err
+	}
+	for _, stream := range chatferry.Streams() {
+		b, ok := books[stream]
+		if !ok {
+			continue
+		}
+		if err := b.Close(); err != nil {
+			return fmt.Errorf("%s: %w", stream, err)
+		}
+		if rows := tables[stream.Parent()].Rows; rows != b.Loaded.N {
+			return chatferry.Errorf(chatferry.KindDiffers, "keep the dataset as it is and report this",
+				"the books of %s say that %d records were loaded, but the files of its table hold %d rows", stream, b.Loaded.N, rows)
+		}
+	}
+	return nil
+}
+
+// exceptions are what a person should look at, of all that was carried since a run last came to its end: an import that
+// was killed and resumed answers for the records that it put aside before it was killed.
+type exceptions struct{ quarantined, doubts int64 }
+
+func sinceDone(d *checkpoint.Dataset) exceptions {
+	from := uint64(0)
+	for _, r := range d.Runs() {
+		if r.Done != nil {
+			from = r.Epoch
+		}
+	}
+	var e exceptions
+	for _, s := range d.Shards {
+		for _, p := range s.Commits {
+			if !p.Reopened && p.Epoch > from {
+				e.quarantined += p.Books.Quarantined.N
+				e.doubts += int64(len(p.Doubts))
+			}
+		}
+	}
+	return e
+}

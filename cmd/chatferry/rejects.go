@@ -1,0 +1,57 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/load"
+)
+
+// countQuarantine counts the Rejects by their code.
+func (r *result) countQuarantine(ctx context.Context, t *target, d *checkpoint.Dataset) error {
+	return eachReject(ctx, t, d, func(reject *chatferry.Reject) error {
+		if r.Quarantined == nil {
+			r.Quarantined = map[chatferry.Code]int64{}
+		}
+		r.Quarantined[reject.Code]++
+		return nil
+	})
+}
+
+// eachReject calls f with every Reject of the dataset. A file that is committed and not yet published, by a run that
+// works or that was killed, is passed over: the next run publishes it.
+func eachReject(ctx context.Context, t *target, d *checkpoint.Dataset, f func(*chatferry.Reject) error) error {
+	for _, file := range d.Inventory() {
+		if file.Kind != chatferry.FileQuarantine {
+			continue
+		}
+		if err := readRejects(ctx, t, file, f); err != nil {
+			return fmt.Errorf("read %s: %w", file.Name, err)
+		}
+	}
+	return nil
+}
+
+func readRejects(ctx context.Context, t *target, file checkpoint.InventoryFile, f func(*chatferry.Reject) error) (err error) {
+	in, err := t.store.Open(ctx, file.Name)
+	if errors.Is(err, fs.ErrNotExist) && !file.Published {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	for reject, err := range load.ReadQuarantine(in) {
+		if err != nil {
+			return err
+		}
+		if err := f(&reject); err != nil {
+			return err
+		}
+	}
+	return nil
+}

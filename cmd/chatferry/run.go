@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// operationFlags are the options of every verb that carries records.
+var operationFlags = []string{
+	"memory-limit", "lanes", "max-bad-records", "check-source", "deadline", "min-free", "take-over", "progress", "json",
+}
+
+func newRunCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Carry a dump over into a dataset, or go on with one",
+		Long: "Carry a dump over into a dataset. The dump is a folder with a folder or files for each stream: chats/, visitors/, " +
+			"agents.json, …; plain, .gz or .zst; NDJSON, JSON arrays, saved API pages or CSV.\n\n" +
+			"Run it again with the same --to after it was stopped or killed: it goes on where it was. Files that came to the " +
+			"dump are added; one that changed is refused with exit code 8.",
+		Example: `  chatferry run --from /dumps/acme --to /data/acme
+  chatferry run --from /dumps/acme --from chats=/more/chats --to /data/acme --streams chats,agents
+  chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
+  chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
+		Args: takes(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := a.runSettings(cmd)
+			if err != nil {
+				return err
+			}
+			a.warnUnknownVariables()
+			return a.carry(cmd.Context(), "run", s)
+		},
+	}
+	for _, name := range []string{"from", "to", "streams", "since", "until", "limit"} {
+		addFlag(cmd.Flags(), name)
+	}
+	for _, name := range operationFlags {
+		addFlag(cmd.Flags(), name)
+	}
+	for _, name := range []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"} {
+		addFlag(cmd.Flags(), name)
+	}
+	return cmd
+}
+
+// runSettings are those of `run`. Where the dataset is there already, it keeps its shape unless the call says otherwise,
+// so that the same dataset can be run with and without the flags that it was begun with.
+func (a *app) runSettings(cmd *cobra.Command) (*settings, error) {
+	s, err := resolve(a.environment, cmd.Flags(), nil)
+	switch {
+	case err != nil:
+		return nil, err
+	case s.To == "":
+		return nil, usage("for example: "+firstExample(cmd), "%s needs --to, the root of the dataset", cmd.CommandPath())
+	case len(s.From) == 0:
+		return nil, usage("for example: "+firstExample(cmd), "%s needs --from, the place of the dump", cmd.CommandPath())
+	}
+	if _, err := os.Stat(string(s.To)); errors.Is(err, fs.ErrNotExist) {
+		return s, nil
+	}
+	t, err := a.openTarget(string(s.To))
+	if err != nil {
+		return nil, err
+	}
+	d, err := t.load(cmd.Context())
+	if err != nil || d == nil {
+		return s, err
+	}
+	last := (&dataset{t, d}).last()
+	if last == nil {
+		return s, nil
+	}
+	shape := maps.Clone(last.Shaping)
+	delete(shape, "limit") // a trial run does not silently make the next run one
+	return resolve(a.environment, cmd.Flags(), shape)
+}
+
+func newResumeCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "resume [ROOT]",
+		Short: "Go on with a dataset as its last run was told to",
+		Long: "Go on with a dataset where it was stopped or killed. What the last run was told is remembered by the dataset; no " +
+			"flag is needed. --from is for a dump that was moved: its files must be the same, below the new place.",
+		Example: `  chatferry resume /data/acme
+  chatferry resume /data/acme --from /mnt/new-disk/acme --lanes 4`,
+		Args: takes("[ROOT]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.resumeSettings(cmd, args)
+			if err != nil {
+				return err
+			}
+			a.warnUnknownVariables()
+			return a.carry(cmd.Context(), "resume", s)
+		},
+	}
+	addFlag(cmd.Flags(), "from")
+	for _, name := range operationFlags {
+		addFlag(cmd.Flags(), name)
+	}
+	return cmd
+}
+
+// resumeSettings are those of the dataset's last run, with what this call says over them.
+func (a *app) resumeSettings(cmd *cobra.Command, args []string) (*settings, error) {
+	s, err := resolve(a.environment, cmd.Flags(), nil)
+	if err != nil {
+		return nil, err
+	}
+	root, err := rootOf(cmd, s, args)
+	if err != nil {
+		return nil, err
+	}
+	t, err := a.openTarget(root)
+	if err != nil {
+		return nil, err
+	}
+	d, err := t.mustLoad(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	last := (&dataset{t, d}).last()
+	if last == nil {
+		return nil, usage("begin one with chatferry run", "no run was begun in %s", root)
+	}
+	remembered := map[string]string{"from": last.Source}
+	for _, m := range []map[string]string{last.Shaping, last.Scope, last.Operation} {
+		maps.Copy(remembered, m)
+	}
+	if s, err = resolve(a.environment, cmd.Flags(), remembered); err != nil {
+		return nil, err
+	}
+	s.To = folder(root)
+	s.origin["to"] = "ROOT"
+	return s, nil
+}

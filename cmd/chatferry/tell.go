@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+
+	"chatferry"
+	"chatferry/cmd/chatferry/progress"
+)
+
+// newView returns what shows the progress.
+func (a *app) newView(s *settings) progress.View {
+	kind := s.Progress.String()
+	if kind == "auto" {
+		kind = "log"
+		if a.isTerminal(a.stderr) {
+			kind = "bar"
+		}
+	}
+	switch kind {
+	case "bar":
+		return progress.NewBar(a.stderr, progress.Look{Color: a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}, a.size)
+	case "json":
+		return progress.NewJSON(a.stderr)
+	case "none":
+		return progress.Silent{W: a.stderr}
+	}
+	return progress.NewLines(a.stderr)
+}
+
+// newLogger writes where the progress is drawn, without tearing it.
+func (a *app) newLogger(s *settings, w io.Writer) *slog.Logger {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.LogLevel.String())); err != nil {
+		level = slog.LevelWarn // Validate admits no other words
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if s.LogFormat.String() == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+// tell ends the progress and prints what became of the run. It returns the error that decides the exit code.
+func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err error) error {
+	// The result is read from the logs, so that it holds for whatever happened above. What was cancelled may still be
+	// told.
+	after, lerr := c.t.load(context.Background())
+	if lerr != nil {
+		err = errors.Join(err, lerr)
+	}
+	r := &result{Command: c.command, RunID: c.runID, Root: c.t.root, ElapsedS: seconds(c.now().Sub(c.begun)), Doubts: found}
+	if after != nil {
+		d := &dataset{target: c.t, Dataset: after}
+		err = errors.Join(err, d.account(r), r.countQuarantine(context.Background(), c.t, after))
+		if err == nil {
+			err = c.aside.partial()
+		}
+		if c.verdict != nil {
+			err = c.verdict(err)
+		}
+	}
+	if c.listing != nil {
+		for _, i := range c.listing.Ignored {
+			r.Ignored = append(r.Ignored, ignoredFile(i))
+		}
+	}
+	r.ExitCode, _ = gravest(err)
+	if err == nil {
+		r.ExitCode = exitDone
+	}
+	r.OK = err == nil
+	r.Error = resultErrorOf(err)
+	r.QuarantineCommand = c.environment.command("quarantine", "list", c.t.root)
+	if c.planned {
+		r.ResumeCommand = c.resumeCommand(c.t.root, r.ExitCode, r.readTotal(), r.quarantinedTotal())
+	}
+	end := progress.End{ExitCode: r.ExitCode, Outcome: outcomeName(r.ExitCode)}
+	if r.Error != nil {
+		end.Message = r.Error.Message
+	}
+	runner.Finish(end)
+	if c.JSON {
+		return errors.Join(err, c.printResult(r))
+	}
+	return errors.Join(err, writeSummary(c.stdout, r))
+}
+
+// partial returns the error of a run that came to its end and put something aside.
+func (e exceptions) partial() error {
+	switch {
+	case e.doubts > 0 && e.quarantined > 0:
+		return &partialError{fmt.Sprintf("%d records are in quarantine, and %d files of the dump are doubtful", e.quarantined, e.doubts)}
+	case e.doubts > 0:
+		return &partialError{fmt.Sprintf("%d files of the dump are doubtful", e.doubts)}
+	case e.quarantined > 0:
+		return &partialError{fmt.Sprintf("%d records are in quarantine", e.quarantined)}
+	}
+	return nil
+}

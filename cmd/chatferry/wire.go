@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/extract/dump"
+	"chatferry/load"
+	disk "chatferry/load/local"
+	"chatferry/transform"
+)
+
+// target is the root of a dataset on disk, with the stores that live in it.
+type target struct {
+	root  string // absolute
+	fsys  atomicfile.FS
+	logs  *checkpoint.DiskLogs
+	store *disk.Store
+}
+
+// openTarget opens a root that must exist. It changes nothing.
+func (a *app) openTarget(root string) (*target, error) {
+	abs, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("make %s absolute: %w", root, err)
+	}
+	fsys, err := atomicfile.OS(abs)
+	if err != nil {
+		hint := "name the folder that a run wrote its dataset to"
+		if !errors.Is(err, fs.ErrNotExist) {
+			hint = "check the path and its permissions"
+		}
+		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open the dataset", Place: abs, Err: bare(err), Hint: hint}
+	}
+	if fsys, err = injectFaults(fsys); err != nil {
+		return nil, err
+	}
+	return &target{root: abs, fsys: fsys, logs: checkpoint.NewDiskLogs(fsys), store: disk.New(fsys)}, nil
+}
+
+// makeTarget opens a root for writing. The folder is made if need be; one that holds something else than a dataset is
+// refused, since what is not chatferry's must not be mixed with it.
+func (a *app) makeTarget(root string) (*target, error) {
+	if err := atomicfile.CreateRoot(root); err != nil {
+		return nil, &chatferry.Error{
+			Kind: chatferry.KindEnvironment, Op: "make the folder", Place: root, Err: bare(err),
+			Hint: "choose a folder below one that this user may write to",
+		}
+	}
+	t, err := a.openTarget(root)
+	if err != nil {
+		return nil, err
+	}
+	entries, err := os.ReadDir(t.root)
+	if err != nil {
+		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "list", Place: t.root, Err: bare(err), Hint: "check its permissions"}
+	}
+	if _, err := os.Stat(filepath.Join(t.root, checkpoint.Folder)); err == nil || len(entries) == 0 {
+		return t, nil
+	}
+	return nil, usage("choose an empty folder, or one that is not there yet",
+		"%s holds %s and is not a dataset of chatferry", t.root, printable(entries[0].Name()))
+}
+
+// load folds the logs. It returns nil without an error if there is no dataset yet.
+func (t *target) load(ctx context.Context) (*checkpoint.Dataset, error) {
+	d, err := checkpoint.Load(ctx, t.logs)
+	if errors.Is(err, checkpoint.ErrNoDataset) {
+		return nil, nil
+	}
+	return d, err
+}
+
+// mustLoad folds the logs of a dataset that has to be there.
+func (t *target) mustLoad(ctx context.Context) (*checkpoint.Dataset, error) {
+	d, err := t.load(ctx)
+	if err == nil && d == nil {
+		return nil, usage("name the folder that a run wrote its dataset to", "%s is not a dataset of chatferry", t.root)
+	}
+	return d, err
+}
+
+// The shares of --memory-limit. What a Lane holds was measured from outside, with Parts and Pages of the default size:
+// the rows of a Part whose statistics point at them, the encoded columns of the row groups in progress, two Pages, and
+// what the garbage collector has not got to.
+const (
+	laneMemory = 208 << 20
+	baseMemory = 64 << 20
+)
+
+// lanes returns how many Lanes fit into the memory limit.
+func (s *settings) lanes() int {
+	return int(max(1, min(int64(s.Lanes), (int64(s.MemoryLimit)-baseMemory)/laneMemory)))
+}
+
+// pipeline joins the stages.
+func (t *target) pipeline(s *settings, source chatferry.Source, run *checkpoint.Run, observer chatferry.Observer, before chatferry.Books) *chatferry.Pipeline {
+	return &chatferry.Pipeline{
+		Source:         source,
+		NewTransformer: func(stream chatferry.Stream) chatferry.Transformer { return transform.New(stream, transform.Options{}) },
+		Sink:           load.NewSink(t.store),
+		Log:            run,
+		Observer:       observer,
+		Cuts:           s.cuts(),
+		Lanes:          s.lanes(),
+		Budget:         int64(s.MemoryLimit) / 8,
+		Bad:            chatferry.BadLimit(s.MaxBadRecords),
+		Totals:         before,
+	}
+}
+
+// listDump lists the places of --from, without the Streams that are not asked for.
+func (s *settings) listDump(ctx context.Context) (*dump.Listing, error) {
+	l, err := dump.List(ctx, s.From.Texts(), dump.OpenLocal)
+	if err != nil || len(s.Streams) == 0 {
+		return l, err
+	}
+	l = l.Only(s.Streams...)
+	if len(l.Files) == 0 {
+		return nil, usage("leave --streams out to see what it holds", "the dump holds nothing of the streams %s", s.Streams)
+	}
+	return l, nil
+}
