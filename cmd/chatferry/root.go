@@ -55,8 +55,14 @@ func newRoot(a *app) *cobra.Command {
 		addFlag(root.PersistentFlags(), name)
 	}
 	root.AddCommand(
+		newDemoCommand(a),
 		newRunCommand(a),
 		newResumeCommand(a),
+		newStatusCommand(a),
+		newFilesCommand(a),
+		newQuarantineCommand(a),
+		newInspectCommand(a),
+		newDiscardCommand(a),
 		newConfigCommand(a),
 		newVersionCommand(a),
 		newCompletionCommand(a),

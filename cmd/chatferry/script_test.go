@@ -20,6 +20,8 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       os.Getenv("UPDATE_GOLDEN") != "",
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("GORACE", "atexit_sleep_ms=0") // or each call under the race detector takes a second more
+			e.Setenv("CHATFERRY_MIN_FREE", "0")     // whatever the disk of the machine that tests has left
+			e.Setenv("CHATFERRY_PROGRESS", "none")
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
