@@ -74,7 +74,8 @@ func spoil(b []byte, kind badKind) []byte {
 	switch kind {
 	case badTruncated:
 		b = b[:len(b)*2/3]
-		for len(b) > 0 && b[len(b)-1] >= utf8.RuneSelf { // cut between characters, or it would be bad in two ways
+		// Cut between characters, or it would be bad in two ways, and not behind a space, which no record ends with.
+		for len(b) > 0 && (b[len(b)-1] >= utf8.RuneSelf || b[len(b)-1] == ' ') {
 			b = b[:len(b)-1]
 		}
 		return b
