@@ -230,3 +230,63 @@ func TestLongFileResumes(t *testing.T) {
 		}
 	}
 }
+
+// Pages that are held all together keep their content, whatever is read after them.
+func TestPagesShareNoMemory(t *testing.T) {
+	l := list(t, "chats="+folder(t, map[string]string{
+		"a.ndjson.gz": gzipOf(strings.Join(chatsOf(500), "\n")), "b.json": "[" + strings.Join(chatsOf(300), ",") + "]"}))
+	cuts := smallCuts(5000)
+	shards := plan(t, l, cuts)
+	source := NewSource(l, cuts)
+	want := mustRead(t, source, &shards[0], "")
+	r, err := source.Open(t.Context(), &shards[0], "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	var held []*chatferry.Page
+	for p, err := r.Next(t.Context()); err == nil; p, err = r.Next(t.Context()) {
+		held = append(held, p)
+	}
+	var got []pageCopy
+	for _, p := range held {
+		got = append(got, copyPage(p))
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	for _, p := range held {
+		p.Release()
+		p.Release()
+	}
+}
+
+// A Shard of very many files of all kinds reads as one, and resumes inside it.
+func TestManyTinyFiles(t *testing.T) {
+	files := map[string]string{}
+	want := 0
+	for i := range 1500 {
+		pk := packings[i%len(packings)]
+		n := i % 3
+		content := strings.Join(chatsOf(n), "\n")
+		if i%2 == 0 {
+			content = "[" + strings.Join(chatsOf(n), ",") + "]"
+		}
+		files[fmt.Sprintf("chats/%04d.json%s", i, pk.ext)] = pk.pack(content)
+		want += n
+	}
+	l := list(t, folder(t, files))
+	cuts := smallCuts(20000)
+	shards := plan(t, l, cuts)
+	source := NewSource(l, cuts)
+	pages := mustRead(t, source, &shards[0], "")
+	records, doubts, stored := flatten(pages)
+	if len(shards) != 1 || len(records) != want || len(doubts) > 0 || stored != l.Bytes() {
+		t.Errorf("%d shards, %d records of %d, doubts %v, %d bytes of %d", len(shards), len(records), want, doubts, stored, l.Bytes())
+	}
+	for i := 0; i < len(pages); i += 7 {
+		if d := cmp.Diff(pages[i+1:], mustRead(t, source, &shards[0], pages[i].After)); d != "" && i+1 < len(pages) {
+			t.Fatalf("resumed at %q:\n%s", pages[i].After, d)
+		}
+	}
+}

@@ -35,6 +35,7 @@ type Listing struct {
 	Ignored []Ignored
 
 	stores map[chatferry.Stream]Store
+	scope  []chatferry.Stream // after Only; nil: all
 }
 
 // List looks for the files of a dump. A place is a folder, a file whose name tells its Stream, or stream=path, which
@@ -83,9 +84,9 @@ func List(ctx context.Context, places []string, open func(path string) (Store, e
 	return l, l.check(ctx)
 }
 
-// Only leaves out the files of other Streams.
+// Only leaves out the files of other Streams; Plan then asks nothing about the Shards of those.
 func (l *Listing) Only(streams ...chatferry.Stream) *Listing {
-	only := &Listing{Ignored: l.Ignored, stores: map[chatferry.Stream]Store{}}
+	only := &Listing{Ignored: l.Ignored, stores: map[chatferry.Stream]Store{}, scope: append([]chatferry.Stream{}, streams...)}
 	for _, s := range streams {
 		if store, ok := l.stores[s]; ok {
 			only.stores[s] = store

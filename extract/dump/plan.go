@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 
 	"chatferry"
 )
@@ -18,8 +19,7 @@ const (
 // file that is larger. The result depends on the listing alone, and on the first bytes of large plain files.
 //
 // already are the Shards of the dataset's log. A file of theirs that was changed is an error of KindIncompatible that
-// names it, and so is one that is gone before its Shard is done. Shards of Streams that the listing does not have a
-// place for are left alone when done, and missing otherwise; filter them with the run's scope first.
+// names it, and so is one that is gone before its Shard is done, unless Only has left its Stream out.
 func (l *Listing) Plan(ctx context.Context, already []chatferry.Shard, done func(chatferry.ShardID) bool, cuts chatferry.Cuts, next chatferry.ShardID) ([]chatferry.Shard, error) {
 	covered, err := l.covered(already, done)
 	if err != nil {
@@ -65,6 +65,9 @@ func (l *Listing) covered(already []chatferry.Shard, done func(chatferry.ShardID
 	covered := map[fileKey]bool{}
 	for i := range already {
 		s := &already[i]
+		if l.scope != nil && !slices.Contains(l.scope, s.Stream) {
+			continue
+		}
 		for _, f := range s.Files {
 			k := fileKey{s.Stream, f.Path}
 			now, ok := listed[k]

@@ -77,6 +77,12 @@ func TestPlan(t *testing.T) {
 			t.Errorf("%v\n%s", err, d)
 		}
 	})
+	t.Run("another scope", func(t *testing.T) {
+		again, err := l.Only(chatferry.Goals).Plan(context.Background(), shards, noneDone, cuts, 12)
+		if err != nil || len(again) != 0 {
+			t.Errorf("%v %v", shape(again), err)
+		}
+	})
 	refused := func(name, what string, done func(chatferry.ShardID) bool, change func() (undo func())) {
 		t.Run(name, func(t *testing.T) {
 			defer change()()

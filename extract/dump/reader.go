@@ -107,6 +107,11 @@ func (r *reader) next(ctx context.Context) (*chatferry.Page, error) {
 		m.pieces = append(m.pieces, p)
 		raw += p.size
 	}
+	if r.cutter != nil { // so that a file that changes while it is read is noticed before more of it is committed
+		if err := r.in.flow.unchanged(); err != nil {
+			return nil, err
+		}
+	}
 	return r.page(raw), nil
 }
 

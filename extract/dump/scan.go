@@ -60,30 +60,41 @@ func (s *scanner) scan(b []byte) (n int, done bool) {
 		}
 		return i, i < len(b)
 	}
+	if s.inText {
+		if i = s.text(b, i); s.inText {
+			return i, false
+		}
+		if s.depth == 0 {
+			return i, true
+		}
+	}
+	depth := s.depth
 	for i < len(b) {
-		if s.inText {
-			i = s.text(b, i)
-			if s.inText {
+		c := classes[b[i]]
+		i++
+		switch c {
+		case quote:
+			// Most strings end in b and hold no backslash, so they are passed over here.
+			j := bytes.IndexByte(b[i:], '"')
+			if j >= 0 && b[i+j-1] != '\\' {
+				i += j + 1
+				continue
+			}
+			s.inText = true
+			if i = s.text(b, i); s.inText {
+				s.depth = depth
 				return i, false
 			}
-			if s.depth == 0 {
+		case opener:
+			depth++
+		case closer:
+			depth--
+			if depth == 0 {
 				return i, true
 			}
-			continue
 		}
-		switch classes[b[i]] {
-		case quote:
-			s.inText = true
-		case opener:
-			s.depth++
-		case closer:
-			s.depth--
-			if s.depth == 0 {
-				return i + 1, true
-			}
-		}
-		i++
 	}
+	s.depth = depth
 	return i, false
 }
 

@@ -23,7 +23,8 @@ type Store interface {
 // Object is an open file of a dump.
 type Object interface {
 	io.ReadCloser
-	// Unchanged returns an error of KindIncompatible if the file is no longer as it was listed.
+	// Unchanged returns an error of KindIncompatible if the file is no longer as it was listed. It is called for every
+	// Page, so it must be cheap: a store that reads one version of a file, whatever becomes of it, may return nil.
 	Unchanged() error
 }
 
