@@ -32,7 +32,7 @@ func (b *builder) openExtra(n *node) []byte {
 	if !b.extraOpen {
 		b.extraOpen = true
 		data = append(data, '{')
-	} else if !b.nestedOpen || n.name == "" {
+	} else if !b.nestedOpen {
 		data = append(data, ',')
 	}
 	if n.name == "" {

@@ -87,6 +87,7 @@ func TestMessageSuspect(t *testing.T) {
 		{"injected offline message", `{"id":"a","type":"offline_msg","visitor":{"name":"n","email":""},"message":"m"}`, "(null)"},
 		{"no session, network in tags", `{"id":"a","visitor":{"name":"n"},"tags":["vip","Facebook"]}`, "no_session,network_named"},
 		{"no session, network in notes", `{"id":"a","visitor":{"name":"n","notes":"Came from WhatsApp."},"webpath":[]}`, "no_session,network_named"},
+		{"a visitor with an e-mail", `{"id":"a","visitor":{"name":"n","email":"e"},"tags":["facebook"]}`, "(null)"},
 		{"network inside a word", `{"id":"a","visitor":{"name":"n","notes":"unfacebooklike"}}`, "(null)"},
 		{"history", `{"id":"a","history":[{"type":"chat.msg","channel":"whatsapp:1"},{"type":"chat.hologram"}]}`, "unknown_history_type,foreign_history_channel"},
 		{"a web path tells of a session", `{"id":"a","visitor":{"name":"n"},"webpath":[{}],"tags":["facebook"]}`, "(null)"},

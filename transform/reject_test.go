@@ -67,6 +67,7 @@ var badRecords = []struct {
 	{"name twice in JSON text", chatferry.Triggers, `{"id":1,"definition":{"a":{"b":1,"b":2}}}`, chatferry.CodeDuplicateKey, "definition"},
 	{"too deep", chatferry.Chats, `{"id":"a","x":` + nested(MaxDepth) + `}`, chatferry.CodeDepth, ""},
 	{"100,000 deep", chatferry.Chats, `{"id":"a","x":` + strings.Repeat("[", 100_000) + `}`, chatferry.CodeDepth, ""},
+	{"objects too deep", chatferry.Chats, `{"id":"a","x":` + strings.Repeat(`{"x":`, MaxDepth) + `1` + strings.Repeat("}", MaxDepth) + `}`, chatferry.CodeDepth, ""},
 	{"too deep from the start", chatferry.Chats, strings.Repeat("[", 100_000), chatferry.CodeDepth, ""},
 	{"too deep in the history", chatferry.Chats, `{"id":"a","history":[` + nested(MaxDepth) + `]}`, chatferry.CodeDepth, "history[0]"},
 	{"an array", chatferry.Chats, `[{"id":"a"}]`, chatferry.CodeNotObject, "object is due"},
@@ -187,13 +188,14 @@ func TestRejectRawLimit(t *testing.T) {
 // TestDepthLimit: the deepest record that is taken comes back.
 func TestDepthLimit(t *testing.T) {
 	loadOne(t, chatferry.Chats, `{"id":"a","x":`+nested(MaxDepth-1)+`}`)
+	loadOne(t, chatferry.Chats, `{"id":"a","x":`+strings.Repeat(`{"x":`, MaxDepth-1)+`1`+strings.Repeat("}", MaxDepth)+``)
 	loadOne(t, chatferry.Chats, `{"id":"a","history":[{"conversion":`+nested(MaxDepth-3)+`}]}`)
 	loadOne(t, chatferry.Chats, `{"id":"a","x":`+manyNames(5000, false)+`}`)
 }
 
 // TestTooManyElements: an array too long for rows stands in _extra, and leaves none behind.
 func TestTooManyElements(t *testing.T) {
-	long := `{"id":"a","webpath":[{"to":"x"},` + strings.Repeat("1,", maxElements) + `2]}`
+	long := `{"id":"a","webpath":[{"to":"x"},` + strings.Repeat("1,", maxElements-1) + `2]}`
 	b := run(t, New(chatferry.Chats, Options{}), page(chatferry.Chats, "", goodRecord(chatferry.Chats, "before"), long, goodRecord(chatferry.Chats, "after")))
 	got := rebuilt(t, chatferry.Chats, b)
 	sameJSON(t, got[1], []byte(long))
@@ -204,5 +206,27 @@ func TestTooManyElements(t *testing.T) {
 	if got := cell(t, tables(b)["chats"], 1, "webpath_len"); got != "(null)" {
 		t.Errorf("webpath_len = %s", got)
 	}
-	loadOne(t, chatferry.Chats, `{"id":"a","webpath":[`+strings.Repeat("1,", maxElements-1)+`2]}`)
+	b = loadOne(t, chatferry.Chats, `{"id":"a","webpath":[`+strings.Repeat("1,", maxElements-1)+`2]}`)
+	if got := cell(t, tables(b)["chats"], 0, "webpath_len"); got != fmt.Sprint(maxElements) {
+		t.Errorf("webpath_len = %s", got)
+	}
+}
+
+// TestRollbackClearsValues: what a bad record had set must not show through the null or the false of the next one.
+func TestRollbackClearsValues(t *testing.T) {
+	bad := `{"id":"bad","missed":true,"tags":["a","b","c"],"skills_requested":[1,2,3],"duration":5,"history":[{"msg":"x"}],"rating":"good","x":`
+	next := `{"id":"next","missed":false,"tags":[null,null,"d"],"skills_requested":[null,null,4]}`
+	for n := range 9 {
+		records := make([]string, n)
+		for i := range records {
+			records[i] = fmt.Sprintf(`{"id":"%d","missed":false,"tags":["t"],"skills_requested":[%d]}`, i, i)
+		}
+		records = append(records, bad, next)
+		b := run(t, New(chatferry.Chats, Options{}), page(chatferry.Chats, "", records...))
+		got := rebuilt(t, chatferry.Chats, b)
+		sameJSON(t, got[len(got)-1], []byte(next))
+		if len(got) != n+1 {
+			t.Fatalf("%d records of %d", len(got), n+1)
+		}
+	}
 }
