@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"runtime/debug"
 	"slices"
@@ -183,7 +184,8 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 		}
 	}
 	runs := d.Runs()
-	return len(runs) > 0 && runs[len(runs)-1].Done != nil
+	// A changed shape is not refused here but where every run begins.
+	return len(runs) > 0 && runs[len(runs)-1].Done != nil && maps.Equal(runs[len(runs)-1].Shaping, c.fields(shaping))
 }
 
 func (c *carriage) runOpen() checkpoint.RunOpen {
