@@ -48,11 +48,11 @@ var options = []option{
 	},
 	{
 		name: "since", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Since },
-		help: "only records changed since then: 2021-03-01 or 2021-03-01T08:00:00Z",
+		help: "only records changed since then, 2021-03-01 or 2021-03-01T08:00:00Z; not of a dump, which is carried whole",
 	},
 	{
 		name: "until", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Until },
-		help: "only records changed before then",
+		help: "only records changed before then; not of a dump",
 	},
 	{
 		name: "limit", class: shaping, arg: "N", value: func(c *Config) value { return &c.Limit },

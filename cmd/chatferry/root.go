@@ -2,7 +2,6 @@ package main
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -144,6 +143,7 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	slices.Sort(names)
 	var unknown *pflag.NotExistError
 	var bare *pflag.ValueRequiredError
+	var invalid *pflag.InvalidValueError
 	switch {
 	case errors.As(err, &unknown) && unknown.GetSpecifiedShortnames() != "":
 		return usage(cmd.CommandPath()+" --help lists the flags", "unknown flag -%s", unknown.GetSpecifiedName())
@@ -163,5 +163,8 @@ func explainFlagError(cmd *cobra.Command, err error) error {
 	case errors.As(err, &bare):
 		return usage("", "--%s needs a value: --%s %s", bare.GetSpecifiedName(), bare.GetSpecifiedName(), bare.GetFlag().Value.Type())
 	}
-	return usage(cmd.CommandPath()+" --help lists the flags", "%s", fmt.Sprint(err))
+	if errors.As(err, &invalid) {
+		return usage("", "--%s: %w", invalid.GetFlag().Name, errors.Unwrap(invalid))
+	}
+	return usage(cmd.CommandPath()+" --help lists the flags", "%w", err)
 }
