@@ -120,7 +120,7 @@ func (a *app) showPlace(r *chatferry.Reject) error {
 // printParquet describes a Parquet file column by column, all row groups together, and then the row groups.
 func (a *app) printParquet(name string, p *load.FileInfo) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s: %s, %s, row groups: %d, written by %s\n\n", printable(name), rowCount(p.Rows), progress.Bytes(p.Size), len(p.Groups), printable(p.CreatedBy))
+	fmt.Fprintf(&b, "%s: %s, %s, row groups: %d, written by %s\n\n", printable(name), countOf(p.Rows, "row"), progress.Bytes(p.Size), len(p.Groups), printable(p.CreatedBy))
 	rows := [][]string{{"COLUMN", "TYPE", "NULLS", "STORED", "RAW", "ENCODINGS", "MIN", "MAX"}}
 	for i, c := range p.Columns {
 		var nulls, stored, raw int64
@@ -173,13 +173,6 @@ func columnType(c load.ColumnInfo) string {
 	default:
 		return strings.ToLower(name)
 	}
-}
-
-func rowCount(n int64) string {
-	if n == 1 {
-		return "1 row"
-	}
-	return progress.Count(n) + " rows"
 }
 
 // clip shortens a value that would make a table unreadable.

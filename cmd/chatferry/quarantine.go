@@ -211,7 +211,7 @@ func (a *app) printGroups(root string, groups []rejectGroup) error {
 		if i > 0 {
 			b.WriteByte('\n')
 		}
-		fmt.Fprintf(&b, "%s, %s: %s, %s in all; a record that %s\n", g.Stream, g.Code, records(g.Count), progress.Bytes(g.Bytes), g.Explanation)
+		fmt.Fprintf(&b, "%s, %s: %s, %s in all; a record that %s\n", g.Stream, g.Code, countOf(g.Count, "record"), progress.Bytes(g.Bytes), g.Explanation)
 		for _, e := range g.Examples {
 			fmt.Fprintf(&b, "  %s  %s\n", printable(e.Place), printable(e.Reason))
 		}
@@ -225,12 +225,4 @@ func (a *app) printGroups(root string, groups []rejectGroup) error {
 	}
 	_, err := io.WriteString(a.stdout, b.String())
 	return printError(err)
-}
-
-// records writes "1 record" or "3 records".
-func records(n int64) string {
-	if n == 1 {
-		return "1 record"
-	}
-	return progress.Count(n) + " records"
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 
@@ -91,13 +90,15 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 
 // partial returns the error of a run that came to its end and put something aside.
 func (e exceptions) partial() error {
+	doubtful := countOf(e.doubts, "file") + " of the dump may be damaged or incomplete"
+	inQuarantine := countOf(e.quarantined, "record") + " went to quarantine"
 	switch {
 	case e.doubts > 0 && e.quarantined > 0:
-		return &partialError{fmt.Sprintf("%d records are in quarantine, and %d files of the dump are doubtful", e.quarantined, e.doubts)}
+		return &partialError{inQuarantine + ", and " + doubtful}
 	case e.doubts > 0:
-		return &partialError{fmt.Sprintf("%d files of the dump are doubtful", e.doubts)}
+		return &partialError{doubtful}
 	case e.quarantined > 0:
-		return &partialError{fmt.Sprintf("%d records are in quarantine", e.quarantined)}
+		return &partialError{inQuarantine}
 	}
 	return nil
 }

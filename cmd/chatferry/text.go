@@ -41,3 +41,11 @@ func printable(s string) string {
 
 // aboutBytes writes a number of bytes for a person.
 func aboutBytes(n int64) string { return progress.Bytes(n) }
+
+// countOf writes "1 record" or "3,000 records".
+func countOf(n int64, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return progress.Count(n) + " " + noun
+}
