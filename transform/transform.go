@@ -72,6 +72,7 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	for i := range p.Records {
 		t.record(b, p, &p.Records[i])
 	}
+	t.decoder.reset(nil) // it must not keep the Page's memory
 	for i, table := range t.stream.Tables() {
 		tb := t.decoder.tables[i]
 		if rec := tb.take(); rec != nil {
