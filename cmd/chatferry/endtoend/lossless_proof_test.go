@@ -23,9 +23,9 @@ import (
 type proof struct {
 	*carried
 	files dumpFiles
-	// columns also compares typed columns with the members that they are named after. It is for records that have no
-	// unknown member whose name is that of a column.
-	columns bool
+	// columns says of a file whether typed columns are also compared with the members that they are named after; nil
+	// compares none. It is for records that have no unknown member whose name is that of a column.
+	columns func(file string) bool
 	// spaced says that records may be written with white space, so that the SHA-256 of one with secrets is not known.
 	spaced bool
 
@@ -33,6 +33,7 @@ type proof struct {
 	quarantined map[chatferry.Stream]map[rejected]int
 	set         map[chatferry.Stream]map[setAside]int
 	seen        map[source]bool
+	rowsOf      map[string]int // by file of the dump
 }
 
 type source struct {
@@ -70,6 +71,7 @@ func (p *proof) prove(t *testing.T) {
 	p.quarantined = map[chatferry.Stream]map[rejected]int{}
 	p.set = map[chatferry.Stream]map[setAside]int{}
 	p.seen = map[source]bool{}
+	p.rowsOf = map[string]int{}
 	for i := range p.Shards {
 		s := &p.Shards[i]
 		for k := range s.Commits {
@@ -114,7 +116,11 @@ func (p *proof) rows(t *testing.T, shard *chatferry.Shard, part *chatferry.Part,
 	if err != nil {
 		t.Fatal(err)
 	}
-	parent := columnsOf(tables[shard.Stream.Parent()])
+	cols := map[chatferry.Table]*columns{}
+	for table, rec := range tables {
+		cols[table] = columnsOf(rec)
+	}
+	parent := cols[shard.Stream.Parent()]
 	children := map[chatferry.Table]int{} // rows that belong to the parents so far
 	row := 0
 	for text, err := range r.All() {
@@ -141,11 +147,22 @@ func (p *proof) rows(t *testing.T, shard *chatferry.Shard, part *chatferry.Part,
 			t.Errorf("%s: _raw_sha256 is not that of the record", place)
 		}
 		count(p.loaded, shard.Stream, got.canonical())
-		if p.columns && !shard.Stream.CSV() {
+		file, _ := at.Split()
+		path := shard.Files[file].Path
+		p.rowsOf[path]++
+		typed := p.columns != nil && !shard.Stream.CSV() && p.columns(path)
+		if typed {
 			parent.compare(t, place, row, want, without)
 		}
-		for table, array := range childArrays(shard.Stream) {
-			children[table] += p.children(t, place, tables[table], children[table], parent, row, want.member(array))
+		for table, name := range childArrays(shard.Stream) {
+			a := want.member(name)
+			n := checkChildren(t, place, cols[table], children[table], parent, row, a)
+			for i := range n {
+				if typed && a.items[i].kind == '{' {
+					cols[table].compare(t, place, children[table]+i, a.items[i], nil)
+				}
+			}
+			children[table] += n
 		}
 		row++
 	}
@@ -167,17 +184,16 @@ func childArrays(s chatferry.Stream) map[chatferry.Table]string {
 	}
 }
 
-// children holds the rows of one array of a chat against it, and returns how many they are.
-func (p *proof) children(t *testing.T, place string, rec arrow.Record, from int, parent *columns, row int, array *value) int {
+// checkChildren holds the rows of one array of a chat against it, and returns how many they are.
+func checkChildren(t *testing.T, place string, c *columns, from int, parent *columns, row int, array *value) int {
 	t.Helper()
 	if array == nil || array.kind != '[' || len(array.items) == 0 {
 		return 0
 	}
-	if rec == nil || int(rec.NumRows()) < from+len(array.items) {
+	if c == nil || int(c.rec.NumRows()) < from+len(array.items) {
 		t.Fatalf("%s: child rows are missing", place)
 	}
-	c := columnsOf(rec)
-	for i, item := range array.items {
+	for i := range array.items {
 		at := from + i
 		switch {
 		case c.text(transform.ColumnChatID, at) != parent.text(transform.ColumnID, row):
@@ -189,9 +205,6 @@ func (p *proof) children(t *testing.T, place string, rec arrow.Record, from int,
 			if c.int64(name, at) != parent.int64(name, row) {
 				t.Fatalf("%s: child row %d has another %s than its chat", place, i, name)
 			}
-		}
-		if p.columns && item.kind == '{' {
-			c.compare(t, place, at, item, nil)
 		}
 	}
 	return len(array.items)

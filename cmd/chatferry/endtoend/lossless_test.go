@@ -51,7 +51,7 @@ func TestLossless(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			p := &proof{carried: carryFolder(t, dir, smallCuts()), columns: true}
+			p := &proof{carried: carryFolder(t, dir, smallCuts()), columns: func(string) bool { return true }}
 			p.prove(t)
 			compareWithAccount(t, p, account, written)
 			compareBooks(t, p, written)
