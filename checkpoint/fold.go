@@ -141,8 +141,10 @@ func (s *ShardState) fold(r *Record, sum chatferry.SHA256) error {
 		want = s.Totals.finished()
 		s.Done = true
 	}
-	// What was published since the last record is known to the writer alone.
-	want.PublishedTo = min(max(want.PublishedTo, r.Totals.PublishedTo), want.Seq)
+	// How far it had published is known to the writer alone; it never goes back but for what was reopened.
+	if to := r.Totals.PublishedTo; r.Kind != KindDone && to >= min(s.PublishedTo, want.PublishedTo) && to <= want.Seq {
+		want.PublishedTo = to
+	}
 	same, err := want.equal(*r.Totals)
 	if err != nil {
 		return err

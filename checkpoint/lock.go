@@ -32,6 +32,8 @@ type LockOptions struct {
 	Patience time.Duration // how long a heartbeat must stand still before the lock is taken over; 0: 90 s
 	// Waiting is told, once a Beat, who holds the lock and for how long the heartbeat has stood still. It may be nil.
 	Waiting func(holder string, still time.Duration)
+
+	flock func(*os.File) (supported, locked bool, err error) // nil: that of the system
 }
 
 // heartbeat is what a holder writes into the lock's file.
@@ -62,6 +64,9 @@ func TakeLock(ctx context.Context, root string, o LockOptions) (*Lock, error) {
 	if o.Patience == 0 {
 		o.Patience = 90 * time.Second
 	}
+	if o.flock == nil {
+		o.flock = flock
+	}
 	if err := os.Mkdir(filepath.Join(root, Folder), 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return nil, explain("make folder", Folder, err)
 	}
@@ -90,12 +95,12 @@ func TakeLock(ctx context.Context, root string, o LockOptions) (*Lock, error) {
 // wait returns the lock's file once this process may have it.
 func wait(ctx context.Context, path string, o LockOptions) (*os.File, error) {
 	if o.TakeOver {
-		return replaceLock(path)
+		return replaceLock(path, o)
 	}
 	var last []byte
 	var since time.Time
 	for {
-		file, held, err := tryLock(path)
+		file, held, err := tryLock(path, o)
 		if err != nil {
 			return nil, explain("lock", lockName, err)
 		}
@@ -112,7 +117,7 @@ func wait(ctx context.Context, path string, o LockOptions) (*os.File, error) {
 				Hint: "wait for it to end, or stop it; --take-over ends it by force",
 			}
 		case time.Since(since) >= o.Patience:
-			return replaceLock(path)
+			return replaceLock(path, o)
 		}
 		if o.Waiting != nil {
 			o.Waiting(holder(held), time.Since(since))
@@ -128,13 +133,13 @@ func wait(ctx context.Context, path string, o LockOptions) (*os.File, error) {
 }
 
 // tryLock returns the lock's file if it is free, or else the heartbeat that stands in it.
-func tryLock(path string) (file *os.File, held []byte, err error) {
+func tryLock(path string, o LockOptions) (file *os.File, held []byte, err error) {
 	for {
 		file, err = os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 		if err != nil {
 			return nil, nil, err
 		}
-		supported, locked, err := flock(file)
+		supported, locked, err := o.flock(file)
 		if err != nil {
 			file.Close()
 			return nil, nil, err
@@ -156,12 +161,12 @@ func tryLock(path string) (file *os.File, held []byte, err error) {
 }
 
 // replaceLock gives the lock's name to a new file that this process holds.
-func replaceLock(path string) (*os.File, error) {
+func replaceLock(path string, o LockOptions) (*os.File, error) {
 	temp, err := os.CreateTemp(filepath.Dir(path), ".lock-*")
 	if err != nil {
 		return nil, explain("make", lockName, err)
 	}
-	if _, _, err = flock(temp); err == nil {
+	if _, _, err = o.flock(temp); err == nil {
 		err = os.Rename(temp.Name(), path)
 	}
 	if err != nil {

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"iter"
 	"math/rand/v2"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -162,16 +164,28 @@ func (s *schedule) fault() faultfs.Fault {
 	return faultfs.Fault{Err: errno, Applied: s.rng.IntN(2) == 0}
 }
 
+// schedules is how many stories are played: CHATFERRY_SCHEDULES, or what a test run can afford.
+func schedules(t *testing.T) int {
+	if value := os.Getenv("CHATFERRY_SCHEDULES"); value != "" {
+		n, err := strconv.Atoi(value)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	switch {
+	case soak:
+		return 1_000_000
+	case raceEnabled || testing.Short():
+		return 500
+	}
+	return 4_000
+}
+
 // Random stories: up to three processes at once, of which each may freeze, be killed, meet errors of the disk, and lose
 // its power. All promises are checked after every operation.
 func TestRandomSchedules(t *testing.T) {
-	n := 20_000
-	switch {
-	case soak:
-		n = 1_000_000
-	case raceEnabled || testing.Short():
-		n = 1_000
-	}
+	n := schedules(t)
 	load := workload{shards: 2, parts: 2}
 	want, _, _ := undisturbed(t, load)
 	parallel(t, n, func(seed int) error {

@@ -132,11 +132,20 @@ func readTail(ctx context.Context, logs LogStore, dataset string, begin chatferr
 	}
 	prev := begin
 	if n > 1 {
-		if _, prev, err = readRecord(ctx, logs, dataset, log, n-1); err != nil {
-			return nil, head, err
+		name := recordName(log, n-1)
+		data, err := logs.Read(ctx, name)
+		if err != nil {
+			return nil, head, explain("read", name, err)
 		}
+		prev = sumOf(data)
 	}
 	if last.Prev != prev {
+		if n > 1 {
+			// Name the record that was changed, if it shows which of the two it is.
+			if _, _, err := readRecord(ctx, logs, dataset, log, n-1); err != nil {
+				return nil, head, err
+			}
+		}
 		return nil, head, damaged(recordName(log, n), errChain)
 	}
 	return last, head, nil

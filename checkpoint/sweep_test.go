@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -26,7 +27,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 // soak makes the sweeps complete and the schedules many. It is set by CHATFERRY_SOAK.
 var soak = os.Getenv("CHATFERRY_SOAK") != ""
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // thousands of disks of a few kilobytes each
+	goleak.VerifyTestMain(m)
+}
 
 // live runs a process over a disk with a hook, and checks every promise after every operation. It returns the error
 // with which the process ended, faultfs.ErrKilled if it was killed, and the promise that was broken, if any.
