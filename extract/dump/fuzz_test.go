@@ -2,7 +2,6 @@ package dump
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,36 +13,6 @@ import (
 	"chatferry"
 )
 
-// memoryStore holds one file, and gives it in pieces of a few bytes.
-type memoryStore struct {
-	content []byte
-	step    int
-}
-
-func (m *memoryStore) Place() string { return "memory" }
-
-func (m *memoryStore) List(context.Context, func(string) bool) ([]chatferry.File, []Ignored, error) {
-	return []chatferry.File{{Path: "chats.json", Size: int64(len(m.content))}}, nil, nil
-}
-
-func (m *memoryStore) Open(_ context.Context, _ chatferry.File, from int64) (Object, error) {
-	return &memoryObject{r: bytes.NewReader(m.content[min(from, int64(len(m.content))):]), step: m.step}, nil
-}
-
-type memoryObject struct {
-	r    *bytes.Reader
-	step int
-}
-
-func (o *memoryObject) Read(p []byte) (int, error) {
-	if o.step > 0 && len(p) > o.step {
-		p = p[:o.step]
-	}
-	return o.r.Read(p)
-}
-func (o *memoryObject) Close() error     { return nil }
-func (o *memoryObject) Unchanged() error { return nil }
-
 var fuzzCuts = chatferry.Cuts{PageBytes: 40, RecordBytes: 300}
 
 // readMemory reads content in one go, in small steps, and from every Page's end on, and wants the same of each.
@@ -51,7 +20,7 @@ func readMemory(t *testing.T, stream chatferry.Stream, content []byte, ranges bo
 	t.Helper()
 	var first []pageCopy
 	for i, step := range []int{0, 1, 7} {
-		source := NewSource(&Listing{stores: map[chatferry.Stream]Store{stream: &memoryStore{content, step}}}, fuzzCuts)
+		source := NewSource(&Listing{stores: map[chatferry.Stream]Store{stream: &memoryStore{content: content, step: step}}}, fuzzCuts)
 		shard := &chatferry.Shard{ID: 1, Stream: stream, Bytes: int64(len(content)), Files: []chatferry.File{{Path: "x", Size: int64(len(content))}}}
 		if ranges {
 			shard.To = shard.Bytes
@@ -239,7 +208,7 @@ func FuzzCompressed(f *testing.F) {
 		if kind == plain {
 			return
 		}
-		obj := &memoryObject{r: bytes.NewReader(content)}
+		obj := &memoryObject{store: &memoryStore{content: content}}
 		file := newStoredFile(obj, chatferry.File{Path: "x", Size: int64(len(content))}, 0)
 		var u inflater
 		defer u.release()

@@ -156,7 +156,7 @@ func TestBoundedMemory(t *testing.T) {
 		var b strings.Builder
 		w := pack(&b)
 		zeros := make([]byte, 1<<20)
-		for range 256 {
+		for range 64 {
 			w.Write(zeros)
 		}
 		w.Write([]byte("\n{}\n"))
@@ -184,7 +184,7 @@ func TestBoundedMemory(t *testing.T) {
 			if len(got) != tt.wantRecords || (len(doubts) > 0) != (tt.wantRecords == 0) {
 				t.Errorf("%d records, doubts %v", len(got), doubts)
 			}
-			if tt.wantRecords == 2 && (got[0].RawLen != 256<<20 || got[0].Code != chatferry.CodeTooLong) {
+			if tt.wantRecords == 2 && (got[0].RawLen != 64<<20 || got[0].Code != chatferry.CodeTooLong) {
 				t.Errorf("the bomb: %d bytes, %s", got[0].RawLen, got[0].Code)
 			}
 		})

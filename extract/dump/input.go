@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
-	"slices"
 
 	"chatferry"
 )
@@ -85,8 +84,9 @@ func (in *input) room() {
 		in.r = in.keep
 	}
 	if len(in.mem.buf)-in.w < readBytes/2 {
-		in.mem.buf = slices.Grow(in.mem.buf[:in.w], in.w+readBytes)
-		in.mem.buf = in.mem.buf[:cap(in.mem.buf)]
+		larger := make([]byte, max(in.w+readBytes, min(2*in.w, in.mem.most)))
+		copy(larger, in.mem.buf[:in.w])
+		in.mem.buf = larger
 	}
 }
 

@@ -60,6 +60,7 @@ func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferr
 // memory is the memory of one Page: the bytes of its records, side by side, and the records.
 type memory struct {
 	buf     []byte
+	most    int // as much as buf can need: a Page's records, the last of them as long as a record may be
 	pieces  []piece
 	records []chatferry.Record
 	free    func()
@@ -72,6 +73,7 @@ func (s *Source) memory() *memory {
 		return m
 	}
 	m := &memory{buf: make([]byte, s.memoryBytes())}
+	m.most = len(m.buf) + int(min(s.cuts.RecordBytes, maxFileBytes))
 	m.free = func() {
 		if len(m.buf) > 2*s.memoryBytes() {
 			return // a giant record made it grow; it is not kept
