@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,17 +46,21 @@ func (l *lane) run(ctx context.Context) error {
 	stopped := false
 
 	g, joint := errgroup.WithContext(ctx)
-	g.Go(func() error {
+	g.Go(func() (err error) {
 		defer close(pages)
-		var err error
+		defer caught(&err)
 		stopped, err = l.read(joint, pages)
 		return err
 	})
-	g.Go(func() error {
+	g.Go(func() (err error) {
 		defer close(batches)
+		defer caught(&err)
 		return l.transform(joint, pages, batches)
 	})
-	g.Go(func() error { return l.write(joint, batches) })
+	g.Go(func() (err error) {
+		defer caught(&err)
+		return l.write(joint, batches)
+	})
 	err := g.Wait()
 	// A goroutine that failed leaves what its neighbours had sent: give that memory back.
 	for s := range pages {
@@ -76,6 +81,17 @@ func (l *lane) run(ctx context.Context) error {
 		return fmt.Errorf("mark shard %s done: %w", l.shard.ID, err)
 	}
 	return nil
+}
+
+// caught makes an error of a panic, so that a fault of the program ends the run as any failure does: the other Lanes
+// stop in good order, and what was committed stays.
+func caught(err *error) {
+	if p := recover(); p != nil {
+		*err = &Error{
+			Op: "carry", Err: fmt.Errorf("a fault of the program: %v\n%s", p, debug.Stack()),
+			Hint: "report it; what is committed is safe",
+		}
+	}
 }
 
 // errStopped is a Lane's end on request, before the Shard's end.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -352,6 +353,23 @@ func TestPipelineStopsAtTooManyRejects(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	r.settled(t)
+}
+
+// A fault of a stage must not take the other Lanes' work with it.
+func TestPipelineReportsAPanic(t *testing.T) {
+	r := newRig()
+	r.onPage = func(n int) {
+		if n == 5 {
+			panic("index out of range")
+		}
+	}
+	err := r.pipeline(2).Run(t.Context(), r.shards(4), nil)
+	if err == nil || !strings.Contains(err.Error(), "index out of range") || KindOf(err) != KindUnexpected {
+		t.Fatalf("got %v", err)
+	}
+	if r.open != 0 {
+		t.Errorf("%d PartWriters were left open", r.open)
+	}
 }
 
 func TestPipelineFencedLaneEndsTheRun(t *testing.T) {
