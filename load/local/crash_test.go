@@ -142,9 +142,9 @@ func TestOrderOfOperations(t *testing.T) {
 	want := []string{
 		"mkdir _chatferry", "syncdir .", "mkdir _chatferry/staging", "syncdir _chatferry",
 		"mkdir tables", "syncdir .", "mkdir tables/visitors", "syncdir tables",
-		"create " + st + "visitors.NONCE.tmp", "write " + st + "visitors.NONCE.tmp",
+		"create " + st + "visitors.NONCE.tmp",
 		"mkdir _chatferry/ledger", "syncdir _chatferry",
-		"create " + st + "ledger.NONCE.tmp", "write " + st + "ledger.NONCE.tmp",
+		"create " + st + "ledger.NONCE.tmp",
 		"mkdir _chatferry/quarantine", "syncdir _chatferry",
 		"create " + st + "quarantine.NONCE.tmp",
 		"write " + st + "visitors.NONCE.tmp", "sync " + st + "visitors.NONCE.tmp",

@@ -80,7 +80,7 @@ func (s *Store) Create(_ context.Context, t load.Target) (load.Staging, error) {
 		}
 		return nil, atomicfile.Explain("create", name, err)
 	}
-	return &staging{fs: s.fs, name: name, file: f}, nil
+	return newStaging(s.fs, name, f), nil
 }
 
 // SyncStaging implements load.Store.
