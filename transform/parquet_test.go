@@ -98,6 +98,13 @@ func TestRebuildRefusesStrangers(t *testing.T) {
 			t.Errorf("%s: rebuilt as %s", name, got)
 		}
 	}
+	twice := run(t, New(chatferry.Chats, Options{}), page(chatferry.Chats, "", `{"id":"a","history":[{},{}]}`, `{"id":"a","history":[{},{}]}`))
+	if r, err = NewRebuilder(chatferry.Chats, tables(twice)); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := r.Append(nil, 0, map[chatferry.Table]Span{chatferry.ChatHistory: {1, 3}}); err == nil {
+		t.Errorf("elements out of order: rebuilt as %s", got)
+	}
 	only := tables(b)
 	delete(only, chatferry.Chats.Parent())
 	if _, err := NewRebuilder(chatferry.Chats, only); err == nil {

@@ -88,6 +88,8 @@ func TestQuirks(t *testing.T) {
 				"chat_history.msg": "x\uFFFDy", "chat_history._extra": `{"msg":"x\ud83dy"}`,
 				"chat_history#1.msg": "😀 😀", "chat_history#1._extra": "(null)", "chat_history#2.msg": "\x00",
 			}},
+		{"second halves of surrogate pairs", chatferry.Chats, `{"id":"a","message":"\ude00\ude00","comment":"\ud83d\u0041\ud83d"}`,
+			want{"chats.message": "\uFFFD\uFFFD", "chats.comment": "\uFFFDA\uFFFD"}},
 		{"skills requested and fulfilled", chatferry.Chats, `{"id":"a","skills_requested":[3,4],"skills_fulfilled":true}`,
 			want{"chats.skills_requested": "[3,4]", "chats.skills_fulfilled": "true"}},
 		{"average response time", chatferry.Chats, `{"id":"a","response_time":{"first":10,"avg":136.03566670417786,"max":347}}`,
