@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"chatferry"
@@ -41,6 +42,9 @@ func join(t *testing.T, dir string, cuts chatferry.Cuts, lanes int) *joined {
 	return &joined{listing: listing, source: dump.NewSource(listing, cuts), cuts: cuts, lanes: lanes}
 }
 
+// probes gives every run's probe a name of its own, as the program's run ids do.
+var probes atomic.Int64
+
 // carry is one run over a dataset: nil means that the run called it complete.
 func (j *joined) carry(ctx context.Context, fsys atomicfile.FS) error {
 	logs, store := checkpoint.NewDiskLogs(fsys), local.New(fsys)
@@ -67,7 +71,7 @@ func (j *joined) carry(ctx context.Context, fsys atomicfile.FS) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Probe(fsys, checkpoint.Folder, "test"); err != nil {
+	if err := atomicfile.Probe(fsys, checkpoint.Folder, fmt.Sprintf("test-%d", probes.Add(1))); err != nil {
 		return err
 	}
 	if err := run.AddShards(ctx, added); err != nil {
