@@ -277,12 +277,11 @@ func TestSweepFailures(t *testing.T) {
 		runs.Load(), mended.Load(), s.tried.Load(), len(s.resumed))
 }
 
-// mendable reports whether a run may get over the failure of an operation by itself: an append that is not sure is read
-// back and sent again, with the folders that it needs, and a temporary file beside a record that cannot be removed
-// waits for the next run.
+// mendable reports whether a run may get over the failure of an operation by itself. A log record is first written to a
+// temporary file, and an append that is not sure is read back and sent again; a temporary file that cannot be removed
+// waits for the next run; and the first folder is made again with the first record.
 func mendable(op faultfs.Op) bool {
-	return strings.HasPrefix(op.Name, "_chatferry/log/") || strings.HasPrefix(path.Base(op.Name), ".tmp-") ||
-		op.Do == "mkdir" && (op.Name == "_chatferry" || op.Name == "_chatferry/log")
+	return strings.HasPrefix(path.Base(op.Name), ".tmp-") || op.Do == "mkdir" && op.Name == "_chatferry"
 }
 
 // A run is killed, the next one too, each with or without a power loss behind it. The one after that finishes.
