@@ -2,5 +2,5 @@
 
 package checkpoint
 
-// raceEnabled makes the long sweeps shorter: under the race detector every step costs many times as much.
+// raceEnabled tells whether the race detector watches.
 const raceEnabled = true

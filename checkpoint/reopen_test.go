@@ -23,7 +23,7 @@ func TestEveryLostStagedFile(t *testing.T) {
 	switch {
 	case soak:
 		stride = 1
-	case raceEnabled || testing.Short():
+	case brief():
 		stride = 11
 	}
 	reopened := make([]int, changes+1)

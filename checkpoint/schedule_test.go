@@ -176,8 +176,8 @@ func schedules(t *testing.T) int {
 	switch {
 	case soak:
 		return 1_000_000
-	case raceEnabled || testing.Short():
-		return 500
+	case brief():
+		return 300
 	}
 	return 4_000
 }
