@@ -1,6 +1,7 @@
 package endtoend
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -171,4 +172,22 @@ func (c *carried) read(t *testing.T, name string) []byte {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// noCanaryInLogs looks for secrets in what is not compressed.
+func (p *proof) noCanaryInLogs(t *testing.T) {
+	t.Helper()
+	err := filepath.WalkDir(filepath.Join(p.root, "_chatferry", "log"), func(name string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		if bytes.Contains(b, []byte(p.canary)) {
+			t.Errorf("%s holds a secret", name)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"strings"
 	"testing"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -28,6 +29,8 @@ type proof struct {
 	columns func(file string) bool
 	// spaced says that records may be written with white space, so that the SHA-256 of one with secrets is not known.
 	spaced bool
+	// canary is part of every secret of the account, and may not be in anything that was read; "" is not looked for.
+	canary string
 
 	loaded      map[chatferry.Stream]map[string]int // canonical values, how often
 	quarantined map[chatferry.Stream]map[rejected]int
@@ -98,6 +101,7 @@ func (p *proof) part(t *testing.T, shard *chatferry.Shard, part *chatferry.Part)
 				t.Errorf("%s has %d rows, the log says %d", f.Name, rec.NumRows(), f.Rows)
 			}
 			tables[f.Table] = rec
+			p.noCanary(t, f.Name, rec)
 		case chatferry.FileLedger:
 			p.ledger(t, shard, f.Name, data)
 		case chatferry.FileQuarantine:
@@ -106,6 +110,19 @@ func (p *proof) part(t *testing.T, shard *chatferry.Shard, part *chatferry.Part)
 	}
 	if tables[shard.Stream.Parent()] != nil {
 		p.rows(t, shard, part, tables)
+	}
+}
+
+// noCanary looks for secrets in every text of a table.
+func (p *proof) noCanary(t *testing.T, name string, rec arrow.Record) {
+	t.Helper()
+	for i, c := range rec.Columns() {
+		texts, ok := c.(*array.String)
+		for row := 0; ok && row < texts.Len(); row++ {
+			if p.canary != "" && strings.Contains(texts.Value(row), p.canary) {
+				t.Errorf("%s: column %s of row %d holds a secret", name, rec.ColumnName(i), row)
+			}
+		}
 	}
 }
 
@@ -282,6 +299,9 @@ func (p *proof) quarantine(t *testing.T, shard *chatferry.Shard, seq uint64, nam
 		}
 		raw := []byte(text[from : from+r.RawLen])
 		sum := sha256.Sum256(raw)
+		if p.canary != "" && (bytes.Contains(r.Raw, []byte(p.canary)) || strings.Contains(r.Reason, p.canary)) {
+			t.Errorf("%s: the Reject at %s holds a secret", name, r.Place)
+		}
 		keep := raw[:min(len(raw), 1<<20)]
 		if r.Stream.Secret() {
 			keep, sum = nil, rawSum(r.Stream, raw)

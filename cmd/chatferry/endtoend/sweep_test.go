@@ -82,11 +82,11 @@ func (s *sweep) sample(t *testing.T, n int, f func(i int) error) {
 	numbers := make([]int, 0, n)
 	rng := rand.New(rand.NewPCG(*sweepSeed, 1))
 	for i := range n {
-		if !sweepUnderRace || rng.IntN(25) == 0 {
+		if !raceEnabled || rng.IntN(25) == 0 {
 			numbers = append(numbers, i)
 		}
 	}
-	if sweepUnderRace {
+	if raceEnabled {
 		t.Logf("a sample of %d of %d under the race detector, seed %d", len(numbers), n, *sweepSeed)
 	}
 	var next, failures atomic.Int64
