@@ -18,6 +18,10 @@ import (
 type Config struct {
 	Logs      LogStore
 	Publisher chatferry.Publisher
+	// Seen, if set, is how many records the dataset log had when the caller looked at the dataset; see Dataset.Records.
+	// If another run has appended since, Begin ends with KindFenced, since what the caller planned no longer holds.
+	Seen *uint64
+
 	Now       func() time.Time // nil: time.Now
 	Nonce     func() string    // nil: 128 random bits
 }
@@ -87,6 +91,13 @@ func (r *Run) tryOpen(ctx context.Context) error {
 	}
 	if err := r.facts.read(ctx, r.cfg.Logs, last); err != nil {
 		return err
+	}
+	if seen := r.cfg.Seen; seen != nil && r.facts.n != *seen {
+		return &chatferry.Error{
+			Kind: chatferry.KindFenced, Op: "begin a run",
+			Err:  fmt.Errorf("another run has written to the dataset's log, which has %d records instead of %d", r.facts.n, *seen),
+			Hint: "let it work, nothing is lost",
+		}
 	}
 	if changed := r.facts.changedShaping(r.open.Shaping); len(changed) > 0 {
 		states, err := tails(ctx, r.cfg.Logs, r.facts)
@@ -167,8 +178,9 @@ func (r *Run) noteFence(err error) {
 	}
 }
 
-// checkFence looks whether a newer run has begun.
-func (r *Run) checkFence(ctx context.Context) error {
+// Overtaken returns an error of KindFenced if a newer run has begun. Whoever meets a failure asks it, since a newer run
+// sweeps what this one has staged, and the failure may be no more than that.
+func (r *Run) Overtaken(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err := errors.Join(r.fence, r.w.broken); err != nil {
@@ -215,7 +227,7 @@ type End struct {
 // Done ends the run: it removes what older runs left in staging of Shards that are done, and appends run-done with the
 // heads of all logs and the books. All Lanes must have joined. It returns the record's body.
 func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
-	if err := r.checkFence(ctx); err != nil {
+	if err := r.Overtaken(ctx); err != nil {
 		return nil, err
 	}
 	r.mu.Lock()

@@ -1,7 +1,9 @@
 package checkpoint
 
 import (
+	"context"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +24,9 @@ type InventoryFile struct {
 
 // UUID names the dataset.
 func (d *Dataset) UUID() string { return d.facts.format.Dataset }
+
+// Records is the number of records in the dataset log.
+func (d *Dataset) Records() uint64 { return d.facts.n }
 
 // Runs returns every run that was begun, in order.
 func (d *Dataset) Runs() []RunState { return d.facts.runs }
@@ -113,4 +118,18 @@ func sum(states []ShardState, f *facts) (map[chatferry.Stream]chatferry.Books, m
 		}
 	}
 	return books, tables, nil
+}
+
+// Sweep removes what is still staged for Shards that are done. Nothing of it is needed, whoever staged it: every Part of
+// such a Shard is published. It may be there because a run that was overtaken deletes nothing.
+func (d *Dataset) Sweep(ctx context.Context, pub chatferry.Publisher) error {
+	for _, s := range d.Shards {
+		if !s.Done {
+			continue
+		}
+		if err := sweepStaged(ctx, pub, s.Shard.ID, math.MaxUint64, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }

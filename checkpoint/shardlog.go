@@ -34,7 +34,7 @@ func (r *Run) OpenShard(ctx context.Context, shard *chatferry.Shard) (chatferry.
 func (r *Run) openShard(ctx context.Context, shard *chatferry.Shard) (*ShardLog, error) {
 	l := &ShardLog{run: r, shard: *shard}
 	for {
-		if err := r.checkFence(ctx); err != nil {
+		if err := r.Overtaken(ctx); err != nil {
 			return nil, err
 		}
 		if err := l.takeOver(ctx); err == nil {

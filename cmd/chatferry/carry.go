@@ -79,6 +79,13 @@ func (a *app) carry(ctx context.Context, command string, s *settings) error {
 	runner := progress.Run(c.tracker, c.view, progress.Info{Command: command, RunID: c.runID, Root: t.root})
 	doubts, err := c.run(ctx, request, before)
 	err = request.reason(err)
+	if err != nil && !lock.Held() {
+		// Whatever it met, it met since another run took over while this one was frozen.
+		err = errors.Join(err, &chatferry.Error{
+			Kind: chatferry.KindFenced, Op: "hold the dataset", Place: t.root,
+			Err: errors.New("another run took it over"), Hint: "let it work, nothing is lost",
+		})
+	}
 	err = errors.Join(err, lock.Release())
 	return c.tell(runner, doubts, err)
 }
@@ -95,7 +102,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	}
 	if len(added) == 0 && before != nil && c.complete(before) {
 		c.planned = true
-		return nil, nil
+		return nil, before.Sweep(ctx, c.t.store)
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
@@ -109,15 +116,31 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 				"nothing was carried over: %d files of the dump are damaged; run without --check-source to carry what they hold", len(doubts))}
 		}
 	}
-	if err := atomicfile.Probe(c.t.fsys, checkpoint.Folder, c.runID); err != nil {
+	if err := atomicfile.Probe(c.t.fsys, checkpoint.Folder, probeTag+c.runID); err != nil {
 		return nil, err
 	}
-	run, err := checkpoint.Begin(ctx, checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store}, c.runOpen())
+	var seen uint64
+	if before != nil {
+		seen = before.Records()
+	}
+	run, err := checkpoint.Begin(ctx, checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store, Seen: &seen}, c.runOpen())
 	if err != nil {
 		return nil, err
 	}
+	if err := c.own(ctx, run, added, watch, request); err != nil {
+		// A run that was overtaken meets failures that are none: what it staged has been swept. Say what matters.
+		return nil, errors.Join(err, run.Overtaken(context.WithoutCancel(ctx)))
+	}
+	return nil, nil
+}
+
+// probeTag begins the names of the files by which the disk is probed, so that the next run sweeps any that a kill left.
+const probeTag = "e000000000000-"
+
+// own does what needs the dataset: it adds the Shards and carries them.
+func (c *carriage) own(ctx context.Context, run *checkpoint.Run, added []chatferry.Shard, watch *diskWatch, request *stopRequest) error {
 	if err := run.AddShards(ctx, added); err != nil {
-		return nil, err
+		return err
 	}
 	c.planned = true
 
@@ -128,7 +151,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	tick := time.NewTicker(pollDisk)
 	defer tick.Stop()
 	watching.Go(func() { watch.watch(ctx, tick.C, request) })
-	return nil, c.shards(ctx, run, request)
+	return c.shards(ctx, run, request)
 }
 
 // plan lists the dump and returns the Shards that the dataset does not have yet.
