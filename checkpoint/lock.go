@@ -204,6 +204,41 @@ func holder(beat []byte) string {
 	return fmt.Sprintf("pid %d on %s, run %s", h.PID, h.Host, h.RunID)
 }
 
+// Sign is what the lock of a dataset tells about a run that may be working on it.
+type Sign struct {
+	At   time.Time // of the last heartbeat, by the clock of the disk
+	Live bool      // a process holds the lock; frozen or not
+}
+
+// LastSign looks at the lock of the dataset whose root is a folder on this machine, for people: what a run may do rests
+// on the logs. It returns nil if no run has left a sign. Where flock is not supported a heartbeat of the last few beats
+// counts as life.
+func LastSign(root string) (*Sign, error) {
+	path := filepath.Join(root, filepath.FromSlash(lockName))
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, explain("open", lockName, err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, explain("look at", lockName, err)
+	}
+	if info.Size() == 0 {
+		return nil, nil
+	}
+	// The lock is taken for an instant; a run that begins just then looks again after a beat.
+	supported, locked, err := flock(f)
+	if err != nil {
+		return nil, explain("lock", lockName, err)
+	}
+	const beats = 5 * 2 * time.Second
+	return &Sign{At: info.ModTime(), Live: supported && !locked || !supported && time.Since(info.ModTime()) < beats}, nil
+}
+
 // Held reports whether the lock's name still leads to this process's file. It is false after a take-over.
 func (l *Lock) Held() bool { return sameFile(l.file, l.path) }
 

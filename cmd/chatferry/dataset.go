@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -157,16 +156,6 @@ func (d *dataset) shown(f *checkpoint.InventoryFile) (bool, error) {
 		return false, nil
 	}
 	return err == nil, atomicfile.Explain("look at", f.Name, err)
-}
-
-// signOfLife returns when the holder of the dataset's lock last said that it works, by the clock of the disk. It is for
-// people alone: what a run may do rests on the logs.
-func (d *dataset) signOfLife() (time.Time, bool) {
-	info, err := d.fsys.Stat(checkpoint.Folder + "/lock")
-	if err != nil || info.Size() == 0 {
-		return time.Time{}, false
-	}
-	return info.ModTime(), true
 }
 
 // bare is the cause in an error that names a path which the sentence around it names already.

@@ -46,11 +46,10 @@ func newStatusCommand(a *app) *cobra.Command {
 // The states of a dataset.
 const (
 	statusEmpty    = "empty"   // no run was begun
-	statusWorking  = "working" // a run gives signs of life
+	statusWorking  = "working" // a run holds the lock
 	statusDone     = "done"    // everything that was planned is committed
 	statusEnded    = "ended"   // the last run ended in good order, before everything was done
-	statusBroken   = "died"    // the last run did not end, and gives no sign of life
-	aliveFor       = 15 * time.Second
+	statusBroken   = "died"    // the last run did not end, and nobody holds the lock
 	runTimesLayout = "2006-01-02 15:04:05Z07:00"
 )
 
@@ -108,9 +107,12 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
 	}
-	sign, held := d.signOfLife()
-	if held {
-		st.Run.LastSign = &sign
+	sign, err := checkpoint.LastSign(d.root)
+	if err != nil {
+		return nil, err
+	}
+	if sign != nil {
+		st.Run.LastSign = &sign.At
 	}
 	switch {
 	case run.Done != nil:
@@ -122,7 +124,7 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		} else {
 			st.ResumeCommand = a.resumeCommand(d.root, run.Done.ExitCode, st.readTotal(), st.quarantinedTotal())
 		}
-	case held && a.now().Sub(sign) < aliveFor:
+	case sign != nil && sign.Live:
 		st.State = statusWorking
 		st.ElapsedS = seconds(a.now().Sub(run.Opened))
 	default:

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -12,7 +13,7 @@ import (
 	"chatferry/checkpoint"
 )
 
-// A dataset whose last run did not end is told from one that a run works on by the lock's sign of life.
+// A dataset whose last run did not end is told from one that a run works on by the lock.
 func TestStatusOfARun(t *testing.T) {
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	newApp := func() *app {
@@ -21,16 +22,15 @@ func TestStatusOfARun(t *testing.T) {
 	tests := []struct {
 		name   string
 		done   *checkpoint.End
-		lock   string        // content of the lock's file
-		age    time.Duration // of the lock's file
+		lock   bool // the lock's file holds a heartbeat
+		held   bool // and a process holds the lock
 		state  string
 		resume bool
 		says   string
 	}{
 		{name: "killed, no lock", state: statusBroken, resume: true, says: "was stopped or killed before the end"},
-		{name: "killed, old lock", lock: "{}", age: time.Minute, state: statusBroken, resume: true, says: "what it committed stays"},
-		{name: "at work", lock: "{}", age: 2 * time.Second, state: statusWorking, says: "a run works on it (pid 4711 on ferry.example)"},
-		{name: "a lock that was given back", age: time.Second, state: statusBroken, resume: true, says: "stopped or killed"},
+		{name: "killed, old lock", lock: true, state: statusBroken, resume: true, says: "what it committed stays"},
+		{name: "at work", lock: true, held: true, state: statusWorking, says: "a run works on it (pid 4711 on ferry.example)"},
 		{name: "complete", done: &checkpoint.End{}, state: statusDone, says: "exit code 0: complete"},
 		{name: "complete with rejects", done: &checkpoint.End{ExitCode: exitPartial}, state: statusDone, says: "exit code 4"},
 		{name: "stopped", done: &checkpoint.End{ExitCode: exitStopped}, state: statusEnded, resume: true, says: "exit code 5: stopped cleanly"},
@@ -54,13 +54,21 @@ func TestStatusOfARun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if tt.age > 0 {
-				lock := filepath.Join(root, filepath.FromSlash(lockFile))
-				if err := os.WriteFile(lock, []byte(tt.lock), 0o600); err != nil {
+			if tt.lock {
+				lock, err := checkpoint.TakeLock(t.Context(), root, checkpoint.LockOptions{RunID: "r1"})
+				if err != nil {
 					t.Fatal(err)
 				}
-				if err := os.Chtimes(lock, now.Add(-tt.age), now.Add(-tt.age)); err != nil {
-					t.Fatal(err)
+				defer func() { _ = lock.Release() }()
+				if !tt.held { // as a process leaves it that was killed: the heartbeat stands there, nobody holds it
+					beat, err := os.ReadFile(filepath.Join(root, filepath.FromSlash(lockFile)))
+					if err != nil {
+						t.Fatal(err)
+					}
+					if err := errors.Join(os.Remove(filepath.Join(root, filepath.FromSlash(lockFile))),
+						os.WriteFile(filepath.Join(root, filepath.FromSlash(lockFile)), beat, 0o600)); err != nil {
+						t.Fatal(err)
+					}
 				}
 			}
 			d, err := a.openDataset(t.Context(), root)
