@@ -22,8 +22,8 @@ type Config struct {
 	// If another run has appended since, Begin ends with KindFenced, since what the caller planned no longer holds.
 	Seen *uint64
 
-	Now       func() time.Time // nil: time.Now
-	Nonce     func() string    // nil: 128 random bits
+	Now   func() time.Time // nil: time.Now
+	Nonce func() string    // nil: 128 random bits
 }
 
 // Run is a run that owns the dataset, until another one takes over. Its methods may be called by several goroutines.

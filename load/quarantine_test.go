@@ -64,7 +64,8 @@ func TestQuarantineKeepsTheBytes(t *testing.T) {
 	secret := rejectOf([]byte("{}"))
 	secret.Raw = nil
 	want := []chatferry.Reject{
-		rejectOf([]byte{0xff, 0, '\n', '"', '<'}), rejectOf(random), beginning, secret, rejectOf([]byte("{"))}
+		rejectOf([]byte{0xff, 0, '\n', '"', '<'}), rejectOf(random), beginning, secret, rejectOf([]byte("{")),
+	}
 	got, err := readAll(quarantined(t, want))
 	if err != nil {
 		t.Fatal(err)

@@ -197,14 +197,22 @@ func TestSealRefuses(t *testing.T) {
 		{name: "a flipped bit in the ledger", store: &storetest.Memory{OnReopen: flip("ledger")}, kind: chatferry.KindEnvironment},
 		{name: "a flipped bit in quarantine", store: &storetest.Memory{OnReopen: flip("quarantine")}, kind: chatferry.KindEnvironment},
 		{name: "a file cut short", store: &storetest.Memory{OnReopen: cut}, kind: chatferry.KindEnvironment},
-		{name: "books with a record too many", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
-			batch: func(b *chatferry.Batch) { b.Books.Loaded.N++ }},
-		{name: "books of other records", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
-			batch: func(b *chatferry.Batch) { b.Books.Quarantined.D.Add(&[32]byte{1}) }},
-		{name: "a Reject that was lost", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
-			batch: func(b *chatferry.Batch) { b.Rejects = b.Rejects[1:] }},
-		{name: "a ledger entry that was lost", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
-			batch: func(b *chatferry.Batch) { b.Ledger = b.Ledger[1:] }},
+		{
+			name: "books with a record too many", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
+			batch: func(b *chatferry.Batch) { b.Books.Loaded.N++ },
+		},
+		{
+			name: "books of other records", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
+			batch: func(b *chatferry.Batch) { b.Books.Quarantined.D.Add(&[32]byte{1}) },
+		},
+		{
+			name: "a Reject that was lost", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
+			batch: func(b *chatferry.Batch) { b.Rejects = b.Rejects[1:] },
+		},
+		{
+			name: "a ledger entry that was lost", store: &storetest.Memory{}, kind: chatferry.KindDiffers,
+			batch: func(b *chatferry.Batch) { b.Ledger = b.Ledger[1:] },
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			a := newAccount(chatferry.Chats)

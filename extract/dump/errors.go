@@ -14,6 +14,8 @@ func environment(op, place string, err error, hint string) error {
 
 // changed is the error for a file that is not as it was listed.
 func changed(name, what string) error {
-	return &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "read dump file", Place: name, Err: errors.New(what),
-		Hint: "bring the file back as it was, with its time, or begin a new dataset"}
+	return &chatferry.Error{
+		Kind: chatferry.KindIncompatible, Op: "read dump file", Place: name, Err: errors.New(what),
+		Hint: "bring the file back as it was, with its time, or begin a new dataset",
+	}
 }

@@ -234,7 +234,8 @@ func TestLongFileResumes(t *testing.T) {
 // Pages that are held all together keep their content, whatever is read after them.
 func TestPagesShareNoMemory(t *testing.T) {
 	l := list(t, "chats="+folder(t, map[string]string{
-		"a.ndjson.gz": gzipOf(strings.Join(chatsOf(500), "\n")), "b.json": "[" + strings.Join(chatsOf(300), ",") + "]"}))
+		"a.ndjson.gz": gzipOf(strings.Join(chatsOf(500), "\n")), "b.json": "[" + strings.Join(chatsOf(300), ",") + "]",
+	}))
 	cuts := smallCuts(5000)
 	shards := plan(t, l, cuts)
 	source := NewSource(l, cuts)

@@ -61,12 +61,17 @@ func TestHostile(t *testing.T) {
 		{"UTF-16", chats, "\xff\xfe{\x00}\x00\n\x00", []recordCopy{rec(0, "\xff\xfe{\x00}\x00"), rec(7, "\x00")}, 0},
 		{"mark on a later line", chats, "{}\n\ufeff{}\n", []recordCopy{rec(0, "{}"), rec(3, "\ufeff{}")}, 0},
 		{"last line cut", chats, "{\"a\":1}\n{\"b\":", []recordCopy{rec(0, `{"a":1}`), rec(8, `{"b":`)}, 0},
-		{"too long line", chats, "{}\n" + big + "\n{}\n", []recordCopy{rec(0, "{}"),
-			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 2 << 20, SHA: sum(big)}, rec(3+2<<20+1, "{}")}, 0},
+		{"too long line", chats, "{}\n" + big + "\n{}\n", []recordCopy{
+			rec(0, "{}"),
+			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 2 << 20, SHA: sum(big)},
+			rec(3+2<<20+1, "{}"),
+		}, 0},
 		{"too long last line", chats, "{}\n" + big, []recordCopy{rec(0, "{}"), {Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 2 << 20, SHA: sum(big)}}, 0},
 		{"line of exactly the limit", chats, "{}\n" + big[:1<<20] + "\n", []recordCopy{rec(0, "{}"), rec(3, "1048576 bytes")}, 0},
-		{"line a byte too long", chats, "{}\n" + big[:1<<20+1] + "\n", []recordCopy{rec(0, "{}"),
-			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 1<<20 + 1, SHA: sum(big[:1<<20+1])}}, 0},
+		{"line a byte too long", chats, "{}\n" + big[:1<<20+1] + "\n", []recordCopy{
+			rec(0, "{}"),
+			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 1<<20 + 1, SHA: sum(big[:1<<20+1])},
+		}, 0},
 		{"blank megabytes", chats, strings.Repeat(" ", 3<<20) + "\n{}", []recordCopy{rec(3<<20+1, "{}")}, 0},
 
 		{"array that is not closed", chats, `[{"a":1},{"b":1}`, []recordCopy{rec(1, `{"a":1}`), rec(9, `{"b":1}`)}, 1},
@@ -82,8 +87,11 @@ func TestHostile(t *testing.T) {
 		{"wrong bracket inside", chats, `[{"a":[1},2]},3]`, []recordCopy{rec(1, `{"a":[1},2]`), bad(12, structure, `},3]`)}, 0},
 		{"word behind an array", chats, `[1] oops [2]`, []recordCopy{rec(1, "1"), bad(4, structure, "oops [2]")}, 0},
 		{"long rest", chats, "[1 " + big, []recordCopy{rec(1, "1"), {Raw: "1048576 bytes", Offset: 3, Code: structure, RawLen: 2 << 20, SHA: sum(big)}}, 0},
-		{"too long element", chats, `[1,"` + big + `",2]`, []recordCopy{rec(1, "1"),
-			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 2<<20 + 2, SHA: sum(`"` + big + `"`)}, rec(2<<20+6, "2")}, 0},
+		{"too long element", chats, `[1,"` + big + `",2]`, []recordCopy{
+			rec(1, "1"),
+			{Raw: "1048576 bytes", Offset: 3, Code: tooLong, RawLen: 2<<20 + 2, SHA: sum(`"` + big + `"`)},
+			rec(2<<20+6, "2"),
+		}, 0},
 		{"array of other things", chats, `[null, "x", 1.5e3, [1], true, {}]`, []recordCopy{rec(1, "null"), rec(7, `"x"`), rec(12, "1.5e3"), rec(19, "[1]"), rec(24, "true"), rec(30, "{}")}, 0},
 		{"deep in a line", chats, deep + "\n", []recordCopy{bad(1, truncated, "99999 bytes")}, 1},
 		{"deep in an array", chats, "[" + deep + strings.Repeat("]", 100_000) + ",{}]", []recordCopy{rec(1, "200000 bytes"), rec(200002, "{}")}, 0},
@@ -100,8 +108,10 @@ func TestHostile(t *testing.T) {
 		{"page with brackets in text", chats, `{"n":"]}\"","chats":[{"a":"]}"}],"m":"}"}` + "\n" + `{"chats":[2]}`, []recordCopy{rec(21, `{"a":"]}"}`), rec(52, "2")}, 0},
 		{"page with a huge other member", chats, `{"chats":[1],"x":"` + big + `"}{"chats":[2]}`, []recordCopy{rec(10, "1"), rec(2<<20+30, "2")}, 0},
 		{"page in a record", chats, `{"id":1,"x":{"chats":[1]}}`, []recordCopy{rec(0, `{"id":1,"x":{"chats":[1]}}`)}, 0},
-		{"docs", chats, `{"docs":{"a":{"id":"a"},"b": null ,"c":nul,"d":[1]}}`, []recordCopy{rec(13, `{"id":"a"}`),
-			bad(24, chatferry.CodeNotObject, `"b": null`), rec(39, "nul"), rec(47, "[1]")}, 0},
+		{"docs", chats, `{"docs":{"a":{"id":"a"},"b": null ,"c":nul,"d":[1]}}`, []recordCopy{
+			rec(13, `{"id":"a"}`),
+			bad(24, chatferry.CodeNotObject, `"b": null`), rec(39, "nul"), rec(47, "[1]"),
+		}, 0},
 		{"docs end in null", chats, `{"docs":{"b":null}}`, []recordCopy{bad(9, chatferry.CodeNotObject, `"b":null`)}, 0},
 		{"docs of others are records", chatferry.Visitors, `{"docs":{"a":{}}}`, []recordCopy{rec(0, `{"docs":{"a":{}}}`)}, 0},
 		{"docs cut", chats, `{"docs":{"a":{"id"`, []recordCopy{bad(13, truncated, `{"id"`)}, 1},
@@ -120,7 +130,8 @@ func TestHostile(t *testing.T) {
 		{"csv open quote", csv, "a,b\n1,2\n3,\"4\n5,6\n", []recordCopy{rec(4, "1,2"), bad(8, chatferry.CodeCSVRow, "3,\"4\n5,6\n")}, 0},
 		{"csv open quote in the header", csv, "a,\"b\n1,2\n", []recordCopy{bad(0, chatferry.CodeCSVHeader, "a,\"b\n1,2\n")}, 0},
 		{"csv too long", csv, "a,b\n\"" + big + "\n\",2\n3,4", []recordCopy{
-			{Raw: "1048576 bytes", Offset: 4, Code: tooLong, RawLen: 2<<20 + 5, SHA: sum("\"" + big + "\n\",2")}, rec(2<<20+10, "3,4")}, 0},
+			{Raw: "1048576 bytes", Offset: 4, Code: tooLong, RawLen: 2<<20 + 5, SHA: sum("\"" + big + "\n\",2")}, rec(2<<20+10, "3,4"),
+		}, 0},
 		{"csv NUL", csv, "a\n\x00\n", []recordCopy{rec(2, "\x00")}, 0},
 	}
 	for _, tt := range tests {

@@ -64,8 +64,10 @@ func (in *input) more(ctx context.Context) error {
 	in.w += n
 	in.told = append(in.told, in.flow.news()...)
 	if in.off+int64(in.w-in.r) > maxFileBytes {
-		return &chatferry.Error{Kind: chatferry.KindUsage, Op: "read dump file", Place: in.path,
-			Err: fmt.Errorf("it holds more than %d GiB uncompressed", maxFileBytes>>30), Hint: "split it"}
+		return &chatferry.Error{
+			Kind: chatferry.KindUsage, Op: "read dump file", Place: in.path,
+			Err: fmt.Errorf("it holds more than %d GiB uncompressed", maxFileBytes>>30), Hint: "split it",
+		}
 	}
 	if n == 0 && ended(err) {
 		in.end = err

@@ -111,11 +111,16 @@ func TestListPlaces(t *testing.T) {
 		want, passed []string
 	}{
 		{"a folder", []string{dir}, []string{"chats chats.json", "chats chats/a.json", "visitors visitors/v.json"}, nil},
-		{"a stream's own folder wins", []string{dir, "chats=" + other},
+		{
+			"a stream's own folder wins",
+			[]string{dir, "chats=" + other},
 			[]string{"chats agents.json.gz", "chats deep/c.json", "visitors visitors/v.json"},
-			[]string{"chats: another place was named for chats", "chats.json: another place was named for chats",
+			[]string{
+				"chats: another place was named for chats", "chats.json: another place was named for chats",
 				"deep/c.txt: not .json, .ndjson, .jsonl or .csv, with or without .gz or .zst",
-				"odd name: not .json, .ndjson, .jsonl or .csv, with or without .gz or .zst"}},
+				"odd name: not .json, .ndjson, .jsonl or .csv, with or without .gz or .zst",
+			},
+		},
 		{"a stream's own file has any name", []string{"goals=" + filepath.Join(other, "odd name")}, []string{"goals odd name"}, nil},
 		{"a file tells its stream", []string{filepath.Join(other, "agents.json.gz")}, []string{"agents agents.json.gz"}, nil},
 		{"several places", []string{filepath.Join(other, "agents.json.gz"), twice}, []string{"agents agents.json.gz", "chats chats.json"}, nil},
@@ -200,8 +205,10 @@ func TestListLinks(t *testing.T) {
 	os.Link(filepath.Join(dir, "agents/a.json"), filepath.Join(dir, "agents/hard.json"))
 
 	l := list(t, dir)
-	want := []string{"agents agents/a.json", "bans bans/x/b.json", "chats chats/2020/a.ndjson", "chats chats/2021/b.ndjson",
-		"visitors visitors/a.json", "visitors visitors/v.json"}
+	want := []string{
+		"agents agents/a.json", "bans bans/x/b.json", "chats chats/2020/a.ndjson", "chats chats/2021/b.ndjson",
+		"visitors visitors/a.json", "visitors visitors/v.json",
+	}
 	if d := cmp.Diff(want, taken(l)); d != "" {
 		t.Errorf("taken (-want +got):\n%s", d)
 	}

@@ -66,8 +66,10 @@ func (l *Local) List(ctx context.Context, descend func(folder string) bool) ([]c
 // Open implements Store.
 func (l *Local) Open(_ context.Context, f chatferry.File, from int64) (Object, error) {
 	if !filepath.IsLocal(filepath.FromSlash(f.Path)) {
-		return nil, &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "open", Place: f.Path,
-			Err: errors.New("this path leads out of the dump"), Hint: "the dataset's log was not written by chatferry; use another target"}
+		return nil, &chatferry.Error{
+			Kind: chatferry.KindIncompatible, Op: "open", Place: f.Path,
+			Err: errors.New("this path leads out of the dump"), Hint: "the dataset's log was not written by chatferry; use another target",
+		}
 	}
 	o := &localObject{listed: f, name: filepath.Join(l.base, filepath.FromSlash(f.Path))}
 	if err := o.Unchanged(); err != nil { // before os.Open, which would wait for ever on a pipe

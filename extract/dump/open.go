@@ -106,9 +106,11 @@ func (r *reader) openWhole(ctx context.Context, f chatferry.File, at int64) (cut
 func (r *reader) skipTo(ctx context.Context, at int64) error {
 	err := r.in.skipTo(ctx, at)
 	if ended(err) {
-		return &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "resume", Place: r.in.path,
+		return &chatferry.Error{
+			Kind: chatferry.KindIncompatible, Op: "resume", Place: r.in.path,
 			Err:  fmt.Errorf("the file ends at byte %d, uncompressed, but was read up to byte %d earlier", r.in.off, at),
-			Hint: "bring the file back as it was, or begin a new dataset"}
+			Hint: "bring the file back as it was, or begin a new dataset",
+		}
 	}
 	return err
 }

@@ -37,7 +37,9 @@ func parsePosition(pos chatferry.Position, n int) (place, error) {
 			return p, nil
 		}
 	}
-	return place{}, &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "resume",
+	return place{}, &chatferry.Error{
+		Kind: chatferry.KindIncompatible, Op: "resume",
 		Err:  fmt.Errorf("%q is not a position in a Shard of %d dump files", string(pos), n),
-		Hint: "the dataset's log was not written by this version; resume with the version that began the dataset"}
+		Hint: "the dataset's log was not written by this version; resume with the version that began the dataset",
+	}
 }

@@ -140,7 +140,8 @@ func (r *reader) page(raw int64) *chatferry.Page {
 	m := r.in.mem
 	for _, c := range m.pieces {
 		m.records = append(m.records, chatferry.Record{
-			Raw: m.buf[c.from:c.to:c.to], Offset: chatferry.FileOffset(c.file, c.offset), Fault: c.fault})
+			Raw: m.buf[c.from:c.to:c.to], Offset: chatferry.FileOffset(c.file, c.offset), Fault: c.fault,
+		})
 	}
 	p.Records, p.Free = m.records, m.free
 	if len(m.records) > 0 {

@@ -35,9 +35,11 @@ func NewSource(l *Listing, cuts chatferry.Cuts) *Source {
 func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
 	store, ok := s.stores[shard.Stream]
 	if !ok {
-		return nil, &chatferry.Error{Kind: chatferry.KindIncompatible, Op: "open shard", Place: shard.ID.String(),
+		return nil, &chatferry.Error{
+			Kind: chatferry.KindIncompatible, Op: "open shard", Place: shard.ID.String(),
 			Err:  fmt.Errorf("the dump holds no files of %s", shard.Stream),
-			Hint: "name the place of the dump that the dataset was begun with"}
+			Hint: "name the place of the dump that the dataset was begun with",
+		}
 	}
 	start, err := parsePosition(from, len(shard.Files))
 	if err != nil {

@@ -18,10 +18,14 @@ var (
 	spanHeaderBR  = []string{"Start Time (UTC-3)", "End Time (UTC-3)"}
 	volumeHeader  = []string{"Total Chats", "Served Chats", "Offline Messages"}
 	chatHeader    = []string{"Assigned Chats", "Accepted Chats", "Completed Chats", "Dropped Chats", "Missed Chats"}
-	startedHeader = []string{"Visitor Initiated", "Agent Initiated", "Trigger Initiated",
-		"Visitor Initiated (Completed)", "Agent Initiated (Completed)", "Trigger Initiated (Completed)"}
-	qualityHeader = []string{"Acceptance", "Good Ratings", "Bad Ratings", "Average First Response Time", "Average Response Time",
-		"Maximum Response Time", "Average Chat Duration", "Maximum Chat Duration"}
+	startedHeader = []string{
+		"Visitor Initiated", "Agent Initiated", "Trigger Initiated",
+		"Visitor Initiated (Completed)", "Agent Initiated (Completed)", "Trigger Initiated (Completed)",
+	}
+	qualityHeader = []string{
+		"Acceptance", "Good Ratings", "Bad Ratings", "Average First Response Time", "Average Response Time",
+		"Maximum Response Time", "Average Chat Duration", "Maximum Chat Duration",
+	}
 )
 
 const zoneBR = -3 * hour

@@ -26,18 +26,26 @@ func (a *Account) triggerRecords() []string {
 	d := a.departments[0].id
 	var out []string
 	for k, t := range []struct{ name, description, event, condition, actions string }{
-		{"Chat rescuer", "Answers when nobody does", "chat_requested",
+		{
+			"Chat rescuer", "Answers when nobody does", "chat_requested",
 			`["and",["not",["firedBefore"]],["and",["neq","@account_status","offline"],["stillOnSite",60],["eq","@visitor_served",false]]]`,
-			`[["setTriggered",true],["sendMessageToVisitor","Customer Service","Sorry for the wait! Somebody will be with you soon."]]`},
-		{"Greet at the checkout", "", "page_enter",
+			`[["setTriggered",true],["sendMessageToVisitor","Customer Service","Sorry for the wait! Somebody will be with you soon."]]`,
+		},
+		{
+			"Greet at the checkout", "", "page_enter",
 			`["and",["icontains","@visitor_page_url","/checkout"],["or",["gt","@visitor_page_count",3],["eq","@visitor_country_code","DE"]],["stillOnPage",45.5]]`,
-			`[["wait",5],["sendMessageToVisitor","Customer Service","Do you need help with your order?"],["addTag","checkout"]]`},
-		{"Route to sales", "Before the purchase", "chat_requested",
+			`[["wait",5],["sendMessageToVisitor","Customer Service","Do you need help with your order?"],["addTag","checkout"]]`,
+		},
+		{
+			"Route to sales", "Before the purchase", "chat_requested",
 			`["and",["eq","@visitor_department",null],["not",["icontains","@visitor_tags","vip"]]]`,
-			fmt.Sprintf(`[["setDepartment",%d],["addTag","auto_routed"]]`, d)},
-		{"Boas-vindas", "Só para o Brasil e Portugal", "page_enter",
+			fmt.Sprintf(`[["setDepartment",%d],["addTag","auto_routed"]]`, d),
+		},
+		{
+			"Boas-vindas", "Só para o Brasil e Portugal", "page_enter",
 			`["or",["eq","@visitor_country_code","BR"],["eq","@visitor_country_code","PT"]]`,
-			`[["sendMessageToVisitor","Atendimento","Olá! Posso ajudar?"]]`},
+			`[["sendMessageToVisitor","Atendimento","Olá! Posso ajudar?"]]`,
+		},
 	} {
 		raw := `{`
 		if k != 1 { // one was never given an id

@@ -97,8 +97,10 @@ type chat struct {
 // weekends they make about one in eight.
 const offlineRate = 0.08
 
-var tagPool = []string{"vip", "refund", "shipping", "size_exchange", "payment", "broken_on_arrival", "wholesale", "callback",
-	"bug", "returning", "goodbye_survey", "Rücksendung", "preço", "返品", "escalated", "promo_2019"}
+var tagPool = []string{
+	"vip", "refund", "shipping", "size_exchange", "payment", "broken_on_arrival", "wholesale", "callback",
+	"bug", "returning", "goodbye_survey", "Rücksendung", "preço", "返品", "escalated", "promo_2019",
+}
 
 // lengths are the numbers of messages between greeting and goodbye, from the shortest to the longest, each as frequent as the others.
 var lengths = [...]int{0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 4, 4, 5, 6, 8, 10, 13, 17, 24, 40}

@@ -42,8 +42,10 @@ var german = corpus{
 		"Kann ich sonst noch etwas für Sie tun?",
 		"Die Gewährleistung deckt das zwei Jahre lang ab.",
 	},
-	bye: []string{"Gern geschehen, %n! Einen schönen Tag noch.", "Danke für Ihre Anfrage. Auf Wiederhören!",
-		"Ich schließe den Chat, da ich nichts mehr von Ihnen höre. Melden Sie sich jederzeit wieder."},
+	bye: []string{
+		"Gern geschehen, %n! Einen schönen Tag noch.", "Danke für Ihre Anfrage. Auf Wiederhören!",
+		"Ich schließe den Chat, da ich nichts mehr von Ihnen höre. Melden Sie sich jederzeit wieder.",
+	},
 	offline: []string{
 		"Bitte rufen Sie mich wegen %o zurück, ich warte seit %d Tagen.",
 		"Ich möchte die Bestellung %o stornieren.\nBitte um Bestätigung.",

@@ -75,8 +75,10 @@ var english = corpus{
 		"Great help, thank you", "Took too long", "%a was very friendly!", "did not solve my problem",
 		"Best support I have had in years", "Waited %d minutes, then was told to call instead.",
 	},
-	products: []string{"Ridgeline 45 backpack", "Nimbus tent", "Trailhead boots", "Aurora sleeping bag", "Cinder stove",
-		"Fjord rain jacket", "Summit headlamp", "Basecamp chair"},
+	products: []string{
+		"Ridgeline 45 backpack", "Nimbus tent", "Trailhead boots", "Aurora sleeping bag", "Cinder stove",
+		"Fjord rain jacket", "Summit headlamp", "Basecamp chair",
+	},
 	pages: []page{
 		{"/en/", "Fernweh Outdoor – Home"},
 		{"/en/tents/nimbus-2", "Nimbus 2 tent | Fernweh Outdoor"},

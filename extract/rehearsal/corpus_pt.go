@@ -44,8 +44,10 @@ var portuguese = corpus{
 		"Posso ajudar em mais alguma coisa?",
 		"A garantia cobre isso durante três anos, não precisa de fazer mais nada.",
 	},
-	bye: []string{"De nada, %n! Tenha um bom dia.", "Obrigado pelo contacto. Até à próxima!",
-		"Vou encerrar a conversa, pois não obtive resposta. Volte sempre que precisar."},
+	bye: []string{
+		"De nada, %n! Tenha um bom dia.", "Obrigado pelo contacto. Até à próxima!",
+		"Vou encerrar a conversa, pois não obtive resposta. Volte sempre que precisar.",
+	},
 	offline: []string{
 		"Por favor liguem-me sobre o pedido %o, espero há %d dias.",
 		"Gostaria de cancelar a encomenda %o.\nAguardo confirmação.",

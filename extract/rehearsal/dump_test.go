@@ -70,16 +70,15 @@ func records(t *testing.T, name string, s chatferry.Stream) (out []string) {
 		return lines[1:]
 	}
 	if strings.Contains(name, ".ndjson") {
-		for sc := bufio.NewScanner(bytes.NewReader(b)); ; {
-			sc.Buffer(nil, 8<<20)
-			for sc.Scan() {
-				out = append(out, sc.Text())
-			}
-			if sc.Err() != nil {
-				t.Fatal(sc.Err())
-			}
-			return out
+		sc := bufio.NewScanner(bytes.NewReader(b))
+		sc.Buffer(nil, 8<<20)
+		for sc.Scan() {
+			out = append(out, sc.Text())
 		}
+		if sc.Err() != nil {
+			t.Fatal(sc.Err())
+		}
+		return out
 	}
 	d := json.NewDecoder(bytes.NewReader(b))
 	for d.More() {

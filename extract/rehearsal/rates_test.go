@@ -55,13 +55,17 @@ func TestQuirks(t *testing.T) {
 	}{
 		quirkSessionDate:  {chats, func(s sample) bool { return offline(s) && s.era == eraFirst }, has(`+00:00Z"`)},
 		quirkWebpathArray: {chats, widget, func(s sample) bool { _, ok := s.m["webpath"].([]any)[0].([]any); return ok }},
-		quirkMessageIDNumber: {chats, func(s sample) bool { return support(s) && bytes.Contains(s.raw, []byte(`"msg_id"`)) },
-			history(func(e map[string]any) bool { return isNumber(e["msg_id"]) })},
+		quirkMessageIDNumber: {
+			chats, func(s sample) bool { return support(s) && bytes.Contains(s.raw, []byte(`"msg_id"`)) },
+			history(func(e map[string]any) bool { return isNumber(e["msg_id"]) }),
+		},
 		quirkMessageIDAbsent: {chats, support, func(s sample) bool { return !bytes.Contains(s.raw, []byte(`"msg_id"`)) }},
 		quirkUnreadNumber:    {chats, all, func(s sample) bool { return isNumber(s.m["unread"]) }},
 		quirkEmailNull:       {chats, all, func(s sample) bool { return s.m["visitor"].(map[string]any)["email"] == nil }},
-		quirkCommentAlone: {chats, func(s sample) bool { return support(s) && s.m["rating"] == nil && s.m["missed"] == false },
-			func(s sample) bool { return s.m["comment"] != nil }},
+		quirkCommentAlone: {
+			chats, func(s sample) bool { return support(s) && s.m["rating"] == nil && s.m["missed"] == false },
+			func(s sample) bool { return s.m["comment"] != nil },
+		},
 		quirkHistoryType: {chats, func(s sample) bool { return support(s) && s.m["missed"] == false }, has("chat.sneak_peek")},
 		quirkLoneSurrogate: {chats, support, func(s sample) bool {
 			return bytes.Contains(s.raw, []byte(` \ud83d…`)) || bytes.Contains(s.raw, []byte(` \ud83d\u2026`))
@@ -72,16 +76,22 @@ func TestQuirks(t *testing.T) {
 		}},
 		quirkUnknownField: {chats, all, has(`x_experiment`)},
 		quirkEscaped:      {chats, all, has(`"id": "`)},
-		quirkManyConversions: {chats, func(s sample) bool { return support(s) && s.era > eraFirst && s.m["missed"] == false },
-			func(s sample) bool { return size(s.m["conversions"]) == maxConversions }},
+		quirkManyConversions: {
+			chats, func(s sample) bool { return support(s) && s.era > eraFirst && s.m["missed"] == false },
+			func(s sample) bool { return size(s.m["conversions"]) == maxConversions },
+		},
 		quirkDeleted:       {chats, func(s sample) bool { return s.era > eraFirst }, func(s sample) bool { return s.m["deleted"] == true }},
 		quirkVisitorNumber: {visitors, all, func(s sample) bool { return isNumber(s.m["id"]) }},
 		quirkInjected:      {chats, offline, has(`299.96`)},
 		quirkSessionNull:   {chats, widget, func(s sample) bool { return s.m["session"].(map[string]any)["ip"] == nil }},
-		quirkValueText: {events, func(s sample) bool { return s.m["field_name"] == "engagements" },
-			func(s sample) bool { return !isNumber(s.m["value"]) }},
-		quirkEngagementNumber: {chats, func(s sample) bool { return size(s.m["engagements"]) > 0 },
-			func(s sample) bool { return isNumber(s.m["engagements"].([]any)[0].(map[string]any)["agent_id"]) }},
+		quirkValueText: {
+			events, func(s sample) bool { return s.m["field_name"] == "engagements" },
+			func(s sample) bool { return !isNumber(s.m["value"]) },
+		},
+		quirkEngagementNumber: {
+			chats, func(s sample) bool { return size(s.m["engagements"]) > 0 },
+			func(s sample) bool { return isNumber(s.m["engagements"].([]any)[0].(map[string]any)["agent_id"]) },
+		},
 	} {
 		rate := quirkRates[q]
 		n, hits := 0, 0
@@ -109,7 +119,7 @@ func TestDistribution(t *testing.T) {
 	var histories []int
 	var weekdays [7]int
 	var hours [24]int
-	var countries, languages, starters = map[any]int{}, map[string]int{}, map[any]int{}
+	countries, languages, starters := map[any]int{}, map[string]int{}, map[any]int{}
 	offline, missed, emojis, bytesRead, years := 0, 0, 0, 0, map[int]int{}
 	for r := range a.Records(chatferry.Chats) {
 		made := time.UnixMilli(r.Time).UTC()

@@ -30,14 +30,30 @@ type staffRole struct {
 
 // people are the names of the staff. Two of them share a display name, and one has a comma in the name, as it happens.
 var people = []struct{ first, last, display string }{
-	{"Ingrid", "Solheim", "Ingrid"}, {"Tomás", "Albuquerque", "Tomás"}, {"Ana", "Figueiredo", "Ana"},
-	{"Marcus", "Whitfield", "Marcus"}, {"Katharina", "Brandt", "Katharina B."}, {"健一", "中村", "Kenichi"},
-	{"Layla", "Haddad", "ليلى"}, {"Owen", "Prichard, Jr.", "Owen"}, {"Beatriz", "Nogueira", "Bia"},
-	{"Jonas", "Feldmann", "Jonas"}, {"Priya", "Raghunathan", "Priya"}, {"Ana", "Kovačević", "Ana"},
-	{"Sven", "Lindqvist", "Sven"}, {"美咲", "佐藤", "Misaki"}, {"Duarte", "Pacheco", "Duarte"},
-	{"Yusuf", "El-Amin", "Yusuf"}, {"Charlotte", "Dubois-Renard", "Charlotte"}, {"Rafael", "Meireles", "Rafa"},
-	{"Hannah", "O'Brien", "Hannah"}, {"Matthias", "Groß", "Matthias"}, {"Noor", "Aziz", "Noor ✨"},
-	{"Felipe", "Andrade", "Felipe"}, {"Siobhán", "Kearney", "Siobhán"}, {"Lukas", "Hofer", "Lukas"},
+	{"Ingrid", "Solheim", "Ingrid"},
+	{"Tomás", "Albuquerque", "Tomás"},
+	{"Ana", "Figueiredo", "Ana"},
+	{"Marcus", "Whitfield", "Marcus"},
+	{"Katharina", "Brandt", "Katharina B."},
+	{"健一", "中村", "Kenichi"},
+	{"Layla", "Haddad", "ليلى"},
+	{"Owen", "Prichard, Jr.", "Owen"},
+	{"Beatriz", "Nogueira", "Bia"},
+	{"Jonas", "Feldmann", "Jonas"},
+	{"Priya", "Raghunathan", "Priya"},
+	{"Ana", "Kovačević", "Ana"},
+	{"Sven", "Lindqvist", "Sven"},
+	{"美咲", "佐藤", "Misaki"},
+	{"Duarte", "Pacheco", "Duarte"},
+	{"Yusuf", "El-Amin", "Yusuf"},
+	{"Charlotte", "Dubois-Renard", "Charlotte"},
+	{"Rafael", "Meireles", "Rafa"},
+	{"Hannah", "O'Brien", "Hannah"},
+	{"Matthias", "Groß", "Matthias"},
+	{"Noor", "Aziz", "Noor ✨"},
+	{"Felipe", "Andrade", "Felipe"},
+	{"Siobhán", "Kearney", "Siobhán"},
+	{"Lukas", "Hofer", "Lukas"},
 	{"Test", "", "Test"},
 }
 
@@ -112,10 +128,12 @@ func (a *Account) hireStaff() {
 
 // emailName is the local part of an agent's e-mail address. One is spelled with capitals.
 func emailName(i int) string {
-	names := [...]string{"ingrid.solheim", "tomas.albuquerque", "ana.figueiredo", "marcus.whitfield", "katharina.brandt",
+	names := [...]string{
+		"ingrid.solheim", "tomas.albuquerque", "ana.figueiredo", "marcus.whitfield", "katharina.brandt",
 		"k.nakamura", "layla.haddad", "Owen.Prichard", "beatriz.nogueira", "jonas.feldmann", "priya.r", "ana.kovacevic",
 		"sven.lindqvist", "misaki.sato", "duarte.pacheco", "yusuf.elamin", "charlotte.dr", "rafael.meireles",
-		"hannah.obrien", "matthias.gross", "noor.aziz", "felipe.andrade", "siobhan.kearney", "lukas.hofer", "test"}
+		"hannah.obrien", "matthias.gross", "noor.aziz", "felipe.andrade", "siobhan.kearney", "lukas.hofer", "test",
+	}
 	return names[i]
 }
 

@@ -12,8 +12,11 @@ import (
 func TestTruthAddsUp(t *testing.T) {
 	countsOnly(t)
 	for _, o := range []Options{
-		{Seed: 1, Chats: 500}, {Seed: 2, Chats: 5000, Duplicates: 0.1}, {Seed: 3, Chats: 300, Bad: 0.2},
-		{Seed: 4, Chats: 2000, Bad: -1, Message: -1}, {Seed: 5, Chats: 2000, Message: 0.2},
+		{Seed: 1, Chats: 500},
+		{Seed: 2, Chats: 5000, Duplicates: 0.1},
+		{Seed: 3, Chats: 300, Bad: 0.2},
+		{Seed: 4, Chats: 2000, Bad: -1, Message: -1},
+		{Seed: 5, Chats: 2000, Message: 0.2},
 	} {
 		a := New(o)
 		for _, s := range chatferry.Streams() {

@@ -120,7 +120,7 @@ func compareCounts[K comparable](t *testing.T, what string, got, want map[K]int)
 		for k := range m {
 			if got[k] != want[k] && shown < 6 {
 				shown++
-				t.Errorf("%s: %d times, want %d: %.300s", what, got[k], want[k], fmt.Sprintf("%+v", k))
+				t.Errorf("%s: %d times, want %d: %.300q", what, got[k], want[k], fmt.Sprintf("%+v", k))
 			}
 		}
 	}
