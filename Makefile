@@ -2,13 +2,21 @@
 GO     ?= go
 BIN    := bin/chatferry
 TOOLS  := bin/tools
-KILLS  ?= 10000
 CHATS  ?= 2000
+KILLS  ?= 10000
+SEED   ?= 1
+FUZZTIME ?= 60s
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 
+# The tests fsync a lot, and hold against a simulated disk what a real one may lose, so their files may stand in memory,
+# where there is room for them.
+FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/true $$f && chmod +x $$f && $$f \
+	&& test $$(df -Pk /dev/shm | awk 'NR==2{print $$4}') -gt 4000000 && echo /dev/shm; rm -f $$f)
+TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
+
 .DEFAULT_GOAL := build
-.PHONY: help build install demo test lint unit race crash soak fuzz bench plant clean
+.PHONY: help build install demo test lint unit race plant crash soak fuzz bench clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,7 +31,7 @@ demo: build ## make a small legacy account and carry it over (CHATS=N for anothe
 	@rm -rf demo
 	$(BIN) demo --chats $(CHATS) --dir demo
 
-test: lint race plant crash-short ## everything that CI runs, under 15 minutes on two cores
+test: lint unit race plant ## everything that CI runs, under 15 minutes on two cores
 
 lint: $(TOOLS)/staticcheck ## gofumpt, vet and staticcheck
 	@out="$$($(TOOLS)/gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
@@ -34,8 +42,30 @@ $(TOOLS)/staticcheck: .ci/tools/go.mod
 	@mkdir -p $(TOOLS)
 	cd .ci/tools && $(GO) build -o ../../$(TOOLS)/ tool
 
+unit: ## the tests, those that kill the real program included
+	CHATFERRY_SCHEDULES=10000 $(TEST) -timeout 14m ./...
+
 race: ## the tests under the race detector
-	$(GO) test -race -timeout 14m ./...
+	$(TEST) -race -timeout 14m $$($(GO) list ./... | grep -v /endtoend)
+	$(TEST) -race -timeout 14m -run 'Lossless|Sweep' ./cmd/chatferry/endtoend
+
+plant: ## plant bugs into the commit protocol; the tests must find each
+	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant
+
+crash: ## kill the real program KILLS times at random, and compare byte for byte
+	$(TEST) -timeout 0 -v -run TestKilledAtRandom ./cmd/chatferry/endtoend -kills $(KILLS) -kills-seed $(SEED)
+
+soak: ## the long versions of all sweeps, schedules and kills: hours
+	CHATFERRY_SOAK=1 $(TEST) -timeout 0 -v ./checkpoint/...
+	$(TEST) -timeout 0 -v -run 'Sweep|Lossless' ./cmd/chatferry/endtoend -sweep-all -sweep-pairs 2000 -lossless-rounds 200
+	$(MAKE) crash KILLS=1000
+	$(MAKE) fuzz FUZZTIME=10m
+
+fuzz: ## fuzz what parses, FUZZTIME each
+	@set -e; for t in ./extract/dump:FuzzLines ./extract/dump:FuzzDocuments ./extract/dump:FuzzCSV ./extract/dump:FuzzCompressed \
+		./transform:FuzzDecode ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
+		./load:FuzzReadQuarantine; do \
+		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%:*}"; done
 
 bench: build ## throughput of reading, decoding, encoding and the whole
 	$(BIN) bench
