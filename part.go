@@ -71,7 +71,8 @@ type Publisher interface {
 	// taken by a file of equal size and SHA-256 is done; one taken by other bytes is an error of KindIncompatible.
 	// ErrStagingGone means that neither the staged nor the final file exists.
 	Publish(ctx context.Context, f PartFile) error
-	// Unpublish removes a published file whose Part was reopened. A file that is not there is done.
+	// Unpublish removes a published file whose Part was reopened. A file that is not there is done, once its absence is
+	// durable: a power loss must not bring it back.
 	Unpublish(ctx context.Context, f PartFile) error
 	// ListStaged lists what is staged for a Shard.
 	ListStaged(ctx context.Context, shard ShardID) ([]Staged, error)
