@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"io"
+	"slices"
 	"sync"
 
 	"chatferry"
@@ -52,4 +53,17 @@ func (r *trialReader) Next(ctx context.Context) (*chatferry.Page, error) {
 		r.trial.mu.Unlock()
 	}
 	return p, err
+}
+
+// firstOfEach keeps the first Shard of each Stream, which is all that a trial run reads.
+func firstOfEach(added, already []chatferry.Shard) []chatferry.Shard {
+	seen := map[chatferry.Stream]bool{}
+	for _, s := range already {
+		seen[s.Stream] = true
+	}
+	return slices.DeleteFunc(added, func(s chatferry.Shard) bool {
+		first := !seen[s.Stream]
+		seen[s.Stream] = true
+		return !first
+	})
 }
