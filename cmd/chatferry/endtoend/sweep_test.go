@@ -35,7 +35,8 @@ type sweep struct {
 
 	mu      sync.Mutex
 	resumed map[string]bool // states from which a run was resumed
-	tried   atomic.Int64    // disks
+	disks   atomic.Int64    // that were to be resumed from
+	resumes atomic.Int64    // of which these were
 }
 
 func newSweep(t *testing.T) *sweep {
@@ -106,7 +107,7 @@ func (s *sweep) sample(t *testing.T, n int, f func(i int) error) {
 
 // resume finishes the dataset on a disk, unless that was done from the same state before. The disk is used up.
 func (s *sweep) resume(ctx context.Context, disk *faultfs.Disk) error {
-	s.tried.Add(1)
+	s.disks.Add(1)
 	if !*sweepAll {
 		name := lasting(disk)
 		s.mu.Lock()
@@ -117,6 +118,7 @@ func (s *sweep) resume(ctx context.Context, disk *faultfs.Disk) error {
 			return nil
 		}
 	}
+	s.resumes.Add(1)
 	if err := s.carry(ctx, disk.Process(nil)); err != nil {
 		return fmt.Errorf("resume: %w", err)
 	}
@@ -193,7 +195,7 @@ func TestSweepCrashes(t *testing.T) {
 		}
 		return nil
 	})
-	t.Logf("%d crashes left %d disks, %d of them in different states", len(disks), s.tried.Load(), len(s.resumed))
+	t.Logf("%d crashes left %d disks, a run was resumed from %d", len(disks), s.disks.Load(), s.resumes.Load())
 }
 
 // fault is a failure of one operation.
@@ -273,8 +275,8 @@ func TestSweepFailures(t *testing.T) {
 			return nil
 		})
 	}
-	t.Logf("%d failures, %d of them mended by the run itself; %d disks, %d different states",
-		runs.Load(), mended.Load(), s.tried.Load(), len(s.resumed))
+	t.Logf("%d failures, %d of them mended by the run itself, left %d disks; a run was resumed from %d",
+		runs.Load(), mended.Load(), s.disks.Load(), s.resumes.Load())
 }
 
 // mendable reports whether a run may get over the failure of an operation by itself. A log record is first written to a
