@@ -49,7 +49,7 @@ func command(t *testing.T, fault string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, args...)
-	cmd.Env = append(os.Environ(), "CHATFERRY_FAULT="+fault)
+	cmd.Env = append(os.Environ(), "CHATFERRY_FAULT="+fault, "CHATFERRY_MIN_FREE=0")
 	cmd.Stderr, cmd.Stdout = &bytes.Buffer{}, &bytes.Buffer{}
 	return cmd
 }
