@@ -333,10 +333,13 @@ func columnsOf(rec arrow.Record) *columns {
 func (c *columns) column(name string) arrow.Array { return c.rec.Column(c.at[name]) }
 
 func (c *columns) int64(name string, row int) int64 { return c.column(name).(*array.Int64).Value(row) }
+
 func (c *columns) int32(name string, row int) int {
 	return int(c.column(name).(*array.Int32).Value(row))
 }
+
 func (c *columns) text(name string, row int) string { return c.column(name).(*array.String).Value(row) }
+
 func (c *columns) sums(name string, row int) []byte {
 	return c.column(name).(*array.FixedSizeBinary).Value(row)
 }

@@ -140,9 +140,12 @@ func (l loss) String() string {
 }
 
 var losses = []loss{
-	{}, {power: true, survival: faultfs.KeepNothing}, {power: true, survival: faultfs.KeepAll},
+	{},
+	{power: true, survival: faultfs.KeepNothing},
+	{power: true, survival: faultfs.KeepAll},
 	{power: true, survival: faultfs.KeepNames},
-	{power: true, survival: faultfs.KeepSome, seed: 1}, {power: true, survival: faultfs.KeepSome, seed: 2},
+	{power: true, survival: faultfs.KeepSome, seed: 1},
+	{power: true, survival: faultfs.KeepSome, seed: 2},
 }
 
 func (l loss) strike(d *faultfs.Disk, salt int) {
