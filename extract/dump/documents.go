@@ -3,6 +3,7 @@ package dump
 import (
 	"context"
 	"io"
+	"strconv"
 
 	"chatferry"
 )
@@ -201,17 +202,26 @@ func (d *documents) member(ctx context.Context, in *input, at container) (piece,
 	if at == inMap && c == 'n' {
 		return d.gone(ctx, in, n)
 	}
-	w := wrapOf(d.stream, key, c)
+	w, known, name := wrapOf(d.stream, key, c), ofPage(key), readableName(key)
 	in.skip(n)
 	switch {
 	case at == inMap:
 		return d.record(ctx, in)
 	case w != wrapNone:
 		return d.enter(ctx, in, w)
+	case known:
+		d.cut()
+		return piece{}, false, d.skipValue(ctx, in)
 	}
-	d.cut()
-	return piece{}, false, d.skipValue(ctx, in)
+	p, ok, err := d.record(ctx, in)
+	if p.fault == nil {
+		p.fault = &chatferry.Fault{Code: chatferry.CodeStructure, Reason: "the page has a member " + name + " that no page of the API has"}
+	}
+	return p, ok, err
 }
+
+// readableName is a member's name for a person, cut if it is long.
+func readableName(key []byte) string { return strconv.QuoteToASCII(string(key[:min(len(key), 40)])) }
 
 // memberHead finds where the value of the member begins that b begins with: keyPage says that it is at n, keyMore that b
 // does not reach so far, keyOdd that no value follows.

@@ -40,7 +40,7 @@ var layouts = []layout{
 	{"array over lines", chatferry.Chats, "a.json", func(r []string) []string { return joined(r, "\ufeff[\n", ",\n", "\n]\n") }},
 	{"arrays behind one another", chatferry.Chats, "a.json", func(r []string) []string { return each(r, "[%s]\n[ ]") }},
 	{"page", chatferry.Chats, "a.json", func(r []string) []string {
-		return joined(r, `{"count":3,"end_time":1,"chats":[`, ", ", `],"next_page":"https://x/?a={[\"","nested":{"chats":[1]}}`)
+		return joined(r, `{"count":3,"end_time":1,"chats":[`, ", ", `],"next_page":"https://x/?a={[\"","previous_page":{"chats":[1]}}`)
 	}},
 	{"pages, one a line", chatferry.Chats, "a.ndjson", func(r []string) []string {
 		return each(r, `{"chats":[%s],"count":1,"next_page":null}`+"\n")

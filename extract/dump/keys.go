@@ -40,6 +40,16 @@ func wrapOf(s chatferry.Stream, key []byte, c byte) wrap {
 	return wrapNone
 }
 
+// ofPage reports whether an API page has a member of that name beside its records. An object with any other member is
+// taken for a record, and any other member of a page for a record that is none, so that nothing is passed over unseen.
+func ofPage(key []byte) bool {
+	switch string(key) {
+	case "count", "limit", "start_time", "start_id", "end_time", "end_id", "next_page", "next_url", "previous_page", "previous_url":
+		return true
+	}
+	return false
+}
+
 // keyScan walks over an object's members to find out whether it is an API page or a record. It can be fed the same
 // window again and again as it grows.
 type keyScan struct {
@@ -48,6 +58,7 @@ type keyScan struct {
 	at     int // bytes walked over
 	key    int // where the current name begins, behind its quote
 	keyEnd int
+	record bool // it has a member that no page has
 	value  scanner
 }
 
@@ -119,9 +130,11 @@ func (k *keyScan) walk(b []byte) (keyVerdict, wrap) {
 			if !beginsValue(c) {
 				return keyOdd, wrapNone
 			}
-			if w := wrapOf(k.stream, b[k.key:k.keyEnd], c); w != wrapNone {
+			name := b[k.key:k.keyEnd]
+			if w := wrapOf(k.stream, name, c); w != wrapNone && !k.record {
 				return keyPage, w
 			}
+			k.record = k.record || !ofPage(name)
 			k.state, k.value = keyInValue, scanner{}
 			continue
 		case keyComma:
