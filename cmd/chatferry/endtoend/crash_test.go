@@ -208,7 +208,9 @@ func TestKilledAtRandom(t *testing.T) {
 			e := endOf(t, cmd, err)
 			when := fmt.Sprintf("seed %d, kill %d after %v", *killsSeed, done, wait)
 			if e.signal == syscall.SIGKILL {
-				done++
+				if done++; done%100 == 0 {
+					t.Logf("%d kills", done)
+				}
 				r.sane(t, root, when, false)
 				continue
 			}
