@@ -1,10 +1,13 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"chatferry"
 	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile"
 )
 
 // closeBooks returns an error of KindDiffers unless every Stream's books close and agree with the rows of its table.
@@ -33,6 +36,7 @@ func closeBooks(d *checkpoint.Dataset) error {
 // was killed and resumed answers for the records that it put aside before it was killed.
 type exceptions struct{ quarantined, doubts int64 }
 
+// sinceDone returns what was put aside since the last run that came to its end.
 func sinceDone(d *checkpoint.Dataset) exceptions {
 	from := uint64(0)
 	for _, r := range d.Runs() {
@@ -40,6 +44,26 @@ func sinceDone(d *checkpoint.Dataset) exceptions {
 			from = r.Epoch
 		}
 	}
+	return aside(d, from)
+}
+
+// ofLastDone returns what the last run that came to its end had to report. Whoever finds the dataset complete reports it
+// again: the process that should have may have died behind its last record.
+func ofLastDone(d *checkpoint.Dataset) exceptions {
+	from, last := uint64(0), checkpoint.RunState{}
+	for _, r := range d.Runs() {
+		if r.Done != nil {
+			from, last = last.Epoch, r
+		}
+	}
+	if last.Done == nil || last.Done.ExitCode != exitPartial {
+		return exceptions{}
+	}
+	return aside(d, from)
+}
+
+// aside counts what runs of later epochs than from put aside.
+func aside(d *checkpoint.Dataset, from uint64) exceptions {
 	var e exceptions
 	for _, s := range d.Shards {
 		for _, p := range s.Commits {
@@ -50,4 +74,29 @@ func sinceDone(d *checkpoint.Dataset) exceptions {
 		}
 	}
 	return e
+}
+
+// present returns an error of KindDiffers that names the first published file that is gone or has another size. What
+// else may have happened to its bytes is not looked at.
+func (t *target) present(d *checkpoint.Dataset) error {
+	for _, f := range d.Inventory() {
+		info, err := t.fsys.Stat(f.Name)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && !f.Published:
+			continue // the next run publishes it
+		case errors.Is(err, fs.ErrNotExist):
+			err = errors.New("a file that was committed and published is gone")
+		case err != nil:
+			return atomicfile.Explain("look at", f.Name, err)
+		case !info.Mode().IsRegular() || info.Size() != f.Size:
+			err = fmt.Errorf("it has %d bytes, the log says %d", info.Size(), f.Size)
+		default:
+			continue
+		}
+		return &chatferry.Error{
+			Kind: chatferry.KindDiffers, Op: "look at", Place: f.Name, Err: err,
+			Hint: "restore this file from a backup, or discard the dataset and run again",
+		}
+	}
+	return nil
 }

@@ -49,6 +49,9 @@ func (a *app) carry(ctx context.Context, command string, s *settings) error {
 	if !time.Time(s.Since).IsZero() || !time.Time(s.Until).IsZero() {
 		return usage("leave them out", "--since and --until ask a source for a part of its records; a dump is carried whole")
 	}
+	if s.given("limit") && !s.given("page-size") {
+		s.PageSize = trialPage // a trial ends with a Page
+	}
 	c := &carriage{app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now())}
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
@@ -56,6 +59,11 @@ func (a *app) carry(ctx context.Context, command string, s *settings) error {
 	ctx, request, finish := a.stoppable(ctx, time.Duration(s.Deadline))
 	defer finish()
 
+	// The dump is looked at first, so that a place that was mistyped leaves nothing behind.
+	var err error
+	if c.listing, err = c.listDump(ctx); err != nil {
+		return err
+	}
 	t, err := a.makeTarget(string(s.To))
 	if err != nil {
 		return err
@@ -102,7 +110,8 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	}
 	if len(added) == 0 && before != nil && c.complete(before) {
 		c.planned = true
-		return nil, before.Sweep(ctx, c.t.store)
+		c.aside = ofLastDone(before)
+		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.store))
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
@@ -154,12 +163,8 @@ func (c *carriage) own(ctx context.Context, run *checkpoint.Run, added []chatfer
 	return c.shards(ctx, run, request)
 }
 
-// plan lists the dump and returns the Shards that the dataset does not have yet.
+// plan returns the Shards that the dataset does not have yet.
 func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chatferry.Shard, error) {
-	var err error
-	if c.listing, err = c.listDump(ctx); err != nil {
-		return nil, err
-	}
 	for _, i := range c.listing.Ignored {
 		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
 	}
@@ -270,7 +275,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run) error {
 	if err != nil {
 		return err
 	}
-	if err := closeBooks(after); err != nil {
+	if err := errors.Join(closeBooks(after), c.t.present(after)); err != nil {
 		return err
 	}
 	end := checkpoint.End{Verdict: "complete"}

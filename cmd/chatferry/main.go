@@ -67,7 +67,8 @@ func sentence(err error) string {
 	if hint := chatferry.HintOf(err); hint != "" {
 		text += "; " + hint
 	}
-	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+	// A file's name may hold what moves the cursor or changes its colours.
+	return printable(strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' }), "; "))
 }
 
 // wantsJSON reports whether the call asked for JSON, also when its flags could not be read.

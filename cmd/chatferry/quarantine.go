@@ -139,10 +139,7 @@ func (d *dataset) rejects(ctx context.Context, filter rejectFilter) iter.Seq2[*c
 			return nil
 		})
 		if err != nil && !errors.Is(err, enough) {
-			yield(nil, &chatferry.Error{
-				Kind: chatferry.KindIncompatible, Op: "read the quarantine", Err: err,
-				Hint: "keep the dataset as it is, and restore this file from a backup",
-			})
+			yield(nil, err)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"chatferry"
@@ -30,7 +29,7 @@ func eachReject(ctx context.Context, t *target, d *checkpoint.Dataset, f func(*c
 			continue
 		}
 		if err := readRejects(ctx, t, file, f); err != nil {
-			return fmt.Errorf("read %s: %w", file.Name, err)
+			return err
 		}
 	}
 	return nil
@@ -41,13 +40,22 @@ func readRejects(ctx context.Context, t *target, file checkpoint.InventoryFile, 
 	if errors.Is(err, fs.ErrNotExist) && !file.Published {
 		return nil
 	}
+	damaged := func(err error) error {
+		return &chatferry.Error{
+			Kind: chatferry.KindIncompatible, Op: "read", Place: file.Name, Err: bare(err),
+			Hint: "keep the dataset as it is, and restore this file from a backup",
+		}
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return damaged(fs.ErrNotExist)
+	}
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	for reject, err := range load.ReadQuarantine(in) {
 		if err != nil {
-			return err
+			return damaged(err)
 		}
 		if err := f(&reject); err != nil {
 			return err

@@ -13,6 +13,7 @@ type result struct {
 	Command       string                            `json:"command"`
 	OK            bool                              `json:"ok"`
 	ExitCode      int                               `json:"exit_code"`
+	Trial         bool                              `json:"trial,omitempty"` // only the first records of each Stream were read
 	RunID         string                            `json:"run_id"`
 	Root          string                            `json:"root"`
 	Streams       map[chatferry.Stream]streamResult `json:"streams"`

@@ -18,6 +18,9 @@ func writeSummary(w io.Writer, r *result) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s of %s: %s (exit code %d) after %s\n", r.Command, printable(r.Root), outcomeMeaning(r.ExitCode), r.ExitCode,
 		progress.Span(time.Duration(r.ElapsedS*float64(time.Second))))
+	if r.Trial {
+		b.WriteString("A trial: only the first records of each stream were read. Carry the whole over into another folder.\n")
+	}
 	writeBooks(&b, r)
 	writeTables(&b, r)
 	writePutAside(&b, r)

@@ -72,6 +72,7 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 		r.ExitCode = exitDone
 	}
 	r.OK = err == nil
+	r.Trial = c.Limit > 0
 	r.Error = resultErrorOf(err)
 	r.QuarantineCommand = c.environment.command("quarantine", "list", c.t.root)
 	if c.planned {

@@ -9,6 +9,9 @@ import (
 	"chatferry"
 )
 
+// trialPage is the Page of a trial run unless it is told otherwise: small, so that the limit is nearly met.
+const trialPage = 16 << 10
+
 // trial is a Source that ends a Stream with the Page that reaches so many records, for a trial run.
 type trial struct {
 	chatferry.Source

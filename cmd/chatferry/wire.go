@@ -82,7 +82,7 @@ func (t *target) load(ctx context.Context) (*checkpoint.Dataset, error) {
 func (t *target) mustLoad(ctx context.Context) (*checkpoint.Dataset, error) {
 	d, err := t.load(ctx)
 	if err == nil && d == nil {
-		return nil, usage("name the folder that a run wrote its dataset to", "%s is not a dataset of chatferry", t.root)
+		return nil, usage("begin it with chatferry run, or name the folder that was given as --to", "%s is not a dataset of chatferry", t.root)
 	}
 	return d, err
 }
