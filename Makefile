@@ -44,6 +44,7 @@ $(TOOLS)/staticcheck: .ci/tools/go.mod
 
 unit: ## the tests, those that kill the real program included
 	CHATFERRY_SCHEDULES=10000 $(TEST) -timeout 14m ./...
+	CHATFERRY_SOAK=1 $(TEST) -timeout 14m -run TestEveryPairOfCrashes ./checkpoint
 
 race: ## the tests under the race detector
 	$(TEST) -race -timeout 14m $$($(GO) list ./... | grep -v /endtoend)
