@@ -49,7 +49,7 @@ func (a *app) carry(ctx context.Context, command string, s *settings) error {
 	if !time.Time(s.Since).IsZero() || !time.Time(s.Until).IsZero() {
 		return usage("leave them out", "--since and --until ask a source for a part of its records; a dump is carried whole")
 	}
-	if s.given("limit") && !s.given("page-size") {
+	if s.Limit > 0 && s.origin["page-size"] == originDefault {
 		s.PageSize = trialPage // a trial ends with a Page
 	}
 	c := &carriage{app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now())}

@@ -115,15 +115,11 @@ func (a *app) resumeSettings(cmd *cobra.Command, args []string) (*settings, erro
 	if err != nil {
 		return nil, err
 	}
-	t, err := a.openTarget(root)
+	d, err := a.openDataset(cmd.Context(), root)
 	if err != nil {
 		return nil, err
 	}
-	d, err := t.mustLoad(cmd.Context())
-	if err != nil {
-		return nil, err
-	}
-	last := (&dataset{t, d}).last()
+	last := d.last()
 	if last == nil {
 		return nil, usage("begin one with chatferry run", "no run was begun in %s", root)
 	}
