@@ -59,7 +59,7 @@ func (a *Account) breakChats() {
 
 // badKindOf returns how chat i is broken, or 0.
 func (a *Account) badKindOf(i int64) badKind {
-	if k := a.bad[i]; k != 0 || a.randomBad == 0 {
+	if k := a.bad[i]; k != 0 || a.randomBad == 0 || i >= a.o.Chats {
 		return k
 	}
 	if a.share(domBad, i, a.randomBad) {

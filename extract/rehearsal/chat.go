@@ -90,7 +90,8 @@ type chat struct {
 
 	network string // of a Message conversation; empty for all others
 	suspect bool
-	touched bool
+	touches int  // how often it was changed afterwards
+	stamped bool // update_timestamp is written whatever the era
 }
 
 // offlineRate is the share of chats that are offline messages although somebody works. With those of nights and
@@ -124,6 +125,7 @@ type generator struct {
 	roster    []shift
 	rosterDay int
 	buf, aux  []byte
+	files     string // where attachments are; empty: at an address that leads nowhere
 }
 
 func (a *Account) generator() *generator { return &generator{a: a, rosterDay: -1} }
@@ -163,18 +165,28 @@ func (g *generator) pick(r *rng, at int64, department, not int) int {
 
 // plan decides everything about chat i. The result is overwritten by the next call.
 func (g *generator) plan(i int64) *chat {
+	d, starts := g.rosterDay, g.a.calendar.starts
+	if d < 0 || d+1 >= len(starts) || i < starts[d] || i >= starts[d+1] {
+		d = g.a.calendar.dayOf(i)
+	}
+	return g.planAt(i, d, g.a.calendar.made(i, d))
+}
+
+// planAt decides everything about chat i, made at a time of a day, which for a chat that came later may lie behind the
+// calendar's end.
+func (g *generator) planAt(i int64, d int, made int64) *chat {
 	a, c := g.a, &g.c
 	c.reset(i)
 	r := a.rng(domChat, i)
-	if c.day = g.rosterDay; c.day < 0 || i < a.calendar.starts[c.day] || i >= a.calendar.starts[c.day+1] {
-		c.day = a.calendar.dayOf(i)
-	}
-	c.made = a.calendar.made(i, c.day)
+	c.day, c.made = d, made
 	c.era = a.eraOf(c.made)
 	c.seed = r.next()
 	g.rosterOf(c.day)
 
 	number, firstChat := a.visitorOf(i), c.made
+	if number >= a.o.Chats {
+		number = i // those who came later are new
+	}
 	if number != i {
 		firstChat = a.calendar.made(number, a.calendar.dayOf(number))
 	}

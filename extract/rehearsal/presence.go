@@ -14,6 +14,7 @@ type edge struct {
 	before, after string
 	from, to      int // engagements before and after
 	until         int64
+	open          bool // the agent never came back
 	state         string
 }
 
@@ -38,6 +39,8 @@ type watch struct {
 	edges    []edge
 	tally    dayTally
 	buf      []byte
+	single   bool  // nothing is written again
+	now      int64 // microseconds; intervals that have not ended by then last until then. 0: as they were made up
 }
 
 // day looks at a day's chats and puts together what its agents did.
@@ -69,14 +72,14 @@ func (w *watch) micros(agent int, ms int64) int64 {
 	return ms*1000 + int64(w.a.hash(domPresence, ms*64+int64(agent))%1000)
 }
 
-// nextLogin returns when the agent comes back, or the account's end.
-func (w *watch) nextLogin(agent int) int64 {
+// nextLogin returns when the agent comes back, or the account's end and that they never did.
+func (w *watch) nextLogin(agent int) (at int64, never bool) {
 	for d := w.d + 1; d < w.a.calendar.days(); d++ {
 		if s, ok := w.a.shiftOf(agent, d); ok {
-			return w.micros(agent, s.from)
+			return w.micros(agent, s.from), false
 		}
 	}
-	return max(w.a.calendar.dayStart(w.a.calendar.days())*1000, w.edges[len(w.edges)-1].at+1)
+	return max(w.a.calendar.dayStart(w.a.calendar.days())*1000, w.edges[len(w.edges)-1].at+1), true
 }
 
 // change puts the day's edges in order, and says what each left behind.
@@ -117,7 +120,8 @@ func (w *watch) change() {
 				own[k-1].until = e.at
 			}
 		}
-		own[len(own)-1].until = w.nextLogin(s.agent)
+		e := &own[len(own)-1]
+		e.until, e.open = w.nextLogin(s.agent)
 	}
 	slices.SortStableFunc(w.edges, func(x, y edge) int { return cmp.Compare(x.at, y.at) })
 }
@@ -139,11 +143,14 @@ func (a *Account) presence(write func(*watch, func(Record) bool) bool) iter.Seq[
 // timeline writes the times between two edges of an agent. The export serves the last one, which is still open, with
 // the time that has passed; in an account with Duplicates it is there again, longer.
 func (w *watch) timeline(yield func(Record) bool) bool {
-	last := w.a.o.Duplicates > 0 && w.d == w.a.calendar.days()-1
+	last := w.a.o.Duplicates > 0 && !w.single && w.d == w.a.calendar.days()-1
 	for i := range w.edges {
 		e := &w.edges[i]
 		duration := e.until - e.at
-		if last && e.after == "offline" {
+		switch {
+		case w.unended(e):
+			duration = max(0, w.now-e.at)
+		case last && e.after == "offline":
 			duration /= 2
 		}
 		if !w.interval(yield, e, duration, false) {
@@ -158,6 +165,9 @@ func (w *watch) timeline(yield func(Record) bool) bool {
 	return true
 }
 
+// unended reports whether the interval behind the edge had not ended by the watch's now.
+func (w *watch) unended(e *edge) bool { return w.now > 0 && (e.open || e.until > w.now) }
+
 func (w *watch) interval(yield func(Record) bool, e *edge, duration int64, again bool) bool {
 	b := appendInt(append(w.buf[:0], `{"agent_id":`...), w.a.agents[e.agent].id)
 	b = appendTimeMicros(append(b, `,"start_time":`...), e.at)
@@ -166,7 +176,7 @@ func (w *watch) interval(yield func(Record) bool, e *edge, duration int64, again
 	b = append(b, e.state...)
 	b = appendInt(append(b, `","engagement_count":`...), int64(e.to))
 	w.buf = append(b, '}')
-	return yield(Record{Raw: w.buf, Time: e.at / 1000, Updated: e.at / 1000, Again: again})
+	return yield(Record{Raw: w.buf, Time: e.at / 1000, Updated: e.at / 1000, Micros: e.at, Open: w.unended(e), Again: again})
 }
 
 // events writes the edges themselves.
@@ -196,7 +206,7 @@ func (w *watch) events(yield func(Record) bool) bool {
 		}
 		b = appendTimeMicros(append(b, `,"timestamp":`...), e.at)
 		w.buf = append(b, '}')
-		if !yield(Record{Raw: w.buf, ID: w.buf[from:to], Time: e.at / 1000, Updated: e.at / 1000}) {
+		if !yield(Record{Raw: w.buf, ID: w.buf[from:to], Time: e.at / 1000, Updated: e.at / 1000, Micros: e.at}) {
 			return false
 		}
 	}
@@ -238,7 +248,7 @@ func (w *watch) departmentEvents(yield func(Record) bool) bool {
 			b = append(append(b, `,"value":`...), states[1-k]...)
 			b = appendTime(append(b, `,"timestamp":`...), at)
 			w.buf = append(b, '}')
-			if !yield(Record{Raw: w.buf, ID: w.buf[from:to], Time: at, Updated: at}) {
+			if !yield(Record{Raw: w.buf, ID: w.buf[from:to], Time: at, Updated: at, Micros: at * 1000}) {
 				return false
 			}
 		}

@@ -2,6 +2,7 @@ package rehearsal
 
 import (
 	"iter"
+	"strconv"
 
 	"chatferry"
 )
@@ -32,6 +33,10 @@ type Record struct {
 	ID []byte
 	// Again is set on a record that occurred before, and is now newer.
 	Again bool
+	// Micros is Time in microseconds, of what agents and departments did.
+	Micros int64
+	// Open is set on an interval that has not ended yet.
+	Open bool
 	// IPBan is set on the bans that the API keeps in a list of their own.
 	IPBan bool
 
@@ -104,12 +109,23 @@ func (a *Account) touched(i int64) int {
 // again makes chat j as it was after it had been touched at a time.
 func (g *generator) again(j, at int64) Record {
 	c := g.plan(j)
-	c.touched = true
+	c.touch(1)
 	c.updated = max(c.updated, at) + minute
-	c.tags = append(c.tags, "audited")
 	r := g.record(c)
 	r.Again = true
 	return r
+}
+
+// touch changes the chat n times: each time it is given a tag.
+func (c *chat) touch(n int) {
+	for k := range n {
+		tag := "audited"
+		if k > 0 {
+			tag += "_" + strconv.Itoa(k+1)
+		}
+		c.tags = append(c.tags, tag)
+	}
+	c.touches += n
 }
 
 // record writes the planned chat.
@@ -243,23 +259,28 @@ func (a *Account) conversions() iter.Seq[Record] {
 		for i := range a.o.Chats {
 			c := g.plan(i)
 			for k := range c.conversions {
-				v := &c.conversions[k]
-				b := append(g.buf[:0], `{"id":`...)
-				b = g.appendConversionID(b, c, k)
-				r := Record{Time: v.at, Updated: v.at, ID: b[len(`{"id":"`) : len(b)-1]}
-				b = appendTime(append(b, `,"timestamp":`...), v.at)
-				b = appendInt(append(b, `,"goal_id":`...), a.goalID(v.goal))
-				b = append(b, `,"goal_name":"`...)
-				b = append(b, goalNames[v.goal]...)
-				b = append(b, `","attribution":{`...)
-				b = g.appendAttributed(b, c)
-				b = a.appendChatID(append(b, `,"chat_id":"`...), i, c.made)
-				g.buf = append(b, `"}}`...)
-				r.Raw = g.buf
-				if !yield(r) {
+				if !yield(g.conversion(c, k)) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// conversion writes conversion k of a planned chat.
+func (g *generator) conversion(c *chat, k int) Record {
+	v := &c.conversions[k]
+	b := append(g.buf[:0], `{"id":`...)
+	b = g.appendConversionID(b, c, k)
+	r := Record{Time: v.at, Updated: v.at, ID: b[len(`{"id":"`) : len(b)-1]}
+	b = appendTime(append(b, `,"timestamp":`...), v.at)
+	b = appendInt(append(b, `,"goal_id":`...), g.a.goalID(v.goal))
+	b = append(b, `,"goal_name":"`...)
+	b = append(b, goalNames[v.goal]...)
+	b = append(b, `","attribution":{`...)
+	b = g.appendAttributed(b, c)
+	b = g.a.appendChatID(append(b, `,"chat_id":"`...), c.index, c.made)
+	g.buf = append(b, `"}}`...)
+	r.Raw = g.buf
+	return r
 }

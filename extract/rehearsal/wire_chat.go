@@ -55,20 +55,13 @@ func (g *generator) appendOffline(b []byte, c *chat) []byte {
 
 // updatedKnown reports whether the record has an update_timestamp: it came with the second era, and whatever was
 // touched since has it.
-func (c *chat) updatedKnown() bool { return c.era > eraFirst || c.touched }
+func (c *chat) updatedKnown() bool { return c.era > eraFirst || c.touches > 0 || c.stamped }
 
 func (g *generator) appendHead(b []byte, c *chat) []byte {
 	b = append(b, `"id":"`...)
 	b = g.a.appendChatID(b, c.index, c.made)
 	b = append(b, `","type":"`...)
-	switch {
-	case c.offline:
-		b = append(b, `offline_msg`...)
-	case c.suspect && c.index%4 == 0:
-		b = append(b, `bot_chat`...)
-	default:
-		b = append(b, `chat`...)
-	}
+	b = append(b, c.typeName()...)
 	b = appendTime(append(b, `","timestamp":`...), c.figures.from)
 	b = append(b, ',')
 	if !c.offline {
@@ -79,11 +72,22 @@ func (g *generator) appendHead(b []byte, c *chat) []byte {
 		b = appendTime(append(b, `"update_timestamp":`...), c.updated)
 		b = append(b, ',')
 	}
-	if c.era > eraFirst {
+	if c.era > eraFirst || c.deleted {
 		b = append(b, `"deleted":`...)
 		b = append(appendBool(b, c.deleted), ',')
 	}
 	return g.appendChannel(b, c)
+}
+
+func (c *chat) typeName() string {
+	switch {
+	case c.offline:
+		return "offline_msg"
+	case c.suspect && c.index%4 == 0:
+		return "bot_chat"
+	default:
+		return "chat"
+	}
 }
 
 // appendChannel appends the field that tells a Message conversation, where there is one. That of the shop's own widget

@@ -153,16 +153,19 @@ func (g *generator) appendActor(b []byte, c *chat, who int) []byte {
 }
 
 func (g *generator) appendFile(b []byte, e *event) []byte {
-	names := [...]string{"receipt.pdf", "IMG_2041.JPG", "Foto São Paulo.png", "スクリーンショット.png"}
-	types := [...]string{"application/pdf", "image/jpeg", "image/png", "image/png"}
-	k := e.seed % uint64(len(names))
-	b = append(b, `,"attachment":{"url":"https://files.example.com/f/`...)
-	b = appendBase62(b, e.seed>>8, 9)
+	k := e.seed % uint64(len(fileNames))
+	size := int64(10_000 + e.seed>>16%3_000_000)
+	b = append(b, `,"attachment":{"url":"`...)
+	if g.files == "" {
+		b = appendBase62(append(b, "https://files.example.com/f/"...), e.seed>>8, 9)
+	} else {
+		b = g.a.appendFileName(append(b, g.files...), e.seed>>8, int(k), size)
+	}
 	b = append(b, `","name":"`...)
-	b = append(b, names[k]...)
+	b = append(b, fileNames[k]...)
 	b = append(b, `","mime_type":"`...)
-	b = append(b, types[k]...)
+	b = append(b, fileTypes[k]...)
 	b = append(b, `","size":`...)
-	b = appendInt(b, int64(10_000+e.seed>>16%3_000_000))
+	b = appendInt(b, size)
 	return append(b, '}')
 }
