@@ -25,6 +25,7 @@ type Batch struct {
 	Requests    int64
 	ThrottledMS int64
 	Doubts      []Doubt
+	Absent      []string
 
 	// Seal is set on the last Batch of a Part, Last on the last one of the Shard.
 	Seal bool

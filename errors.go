@@ -23,6 +23,7 @@ const (
 	KindTooManyBad        // more Rejects than allowed
 	KindFenced            // another run took over
 	KindLocked            // a live run holds the dataset
+	KindUnavailable       // the source does not give a Stream, all others were carried
 )
 
 // Error is an error that a person will read: what was being done, where, why it went wrong, and what to do.
@@ -94,7 +95,7 @@ func HintOf(err error) string {
 // severity ranks the Kinds for when several errors apply: the first of this list is the one to tell.
 var severity = []Kind{
 	KindFenced, KindIncompatible, KindDiffers, KindEnvironment, KindTooManyBad, KindUnexpected, KindTemporary,
-	KindStopped,
+	KindStopped, KindUnavailable,
 }
 
 // Worse returns the error that matters more to the run; a where both matter the same. Either may be nil.
@@ -112,3 +113,40 @@ func Worse(a, b error) error {
 
 // rank is the place in severity. What is told before a run starts (usage, a held lock) comes before everything.
 func rank(err error) int { return slices.Index(severity, KindOf(err)) }
+
+// Availability says why a source does not give a Stream.
+type Availability string
+
+// The Availabilities of a Stream that is not given. Neither is ever taken for an empty Stream.
+const (
+	Missing   Availability = "missing"   // the account has no such endpoint
+	Forbidden Availability = "forbidden" // the token may not read it
+)
+
+// UnavailableError is what a Reader returns when the source does not give its Stream. The Shard stays open, so that a
+// later run tries again; the run goes on with the others.
+type UnavailableError struct {
+	Stream Stream
+	Why    Availability
+	Err    error // what the source answered
+}
+
+// Error says which Stream is not given, and why.
+func (e *UnavailableError) Error() string { return fmt.Sprintf("%s is %s: %v", e.Stream, e.Why, e.Err) }
+
+// Unwrap returns the source's answer.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+// UnavailableStreams is the error of a Pipeline that carried everything but these Streams.
+type UnavailableStreams map[Stream]*UnavailableError
+
+// Error names the Streams.
+func (u UnavailableStreams) Error() string {
+	var words []string
+	for _, s := range Streams() {
+		if e, ok := u[s]; ok {
+			words = append(words, string(s)+" is "+string(e.Why))
+		}
+	}
+	return strings.Join(words, ", ")
+}

@@ -43,13 +43,13 @@ type leaf struct {
 func (l *lane) run(ctx context.Context) error {
 	pages := make(chan sheet, 1)
 	batches := make(chan leaf, 1)
-	stopped := false
+	var ended error // how the reading ended, where that does not end the other two goroutines
 
 	g, joint := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		defer close(pages)
 		defer caught(&err)
-		stopped, err = l.read(joint, pages)
+		ended, err = l.read(joint, pages)
 		return err
 	})
 	g.Go(func() (err error) {
@@ -74,8 +74,8 @@ func (l *lane) run(ctx context.Context) error {
 	switch {
 	case err != nil:
 		return err
-	case stopped:
-		return errStopped
+	case ended != nil:
+		return ended
 	}
 	if err := l.log.Done(ctx); err != nil {
 		return fmt.Errorf("mark shard %s done: %w", l.shard.ID, err)
@@ -98,14 +98,20 @@ func caught(err *error) {
 var errStopped = errors.New("stopped")
 
 // read sends the Shard's Pages and decides where Parts end: at the end of the Page with which PartBytes or PartRecords
-// are reached, counted from the Part's first record, so that cuts do not depend on kills.
-func (l *lane) read(ctx context.Context, out chan<- sheet) (stopped bool, err error) {
+// are reached, counted from the Part's first record, so that cuts do not depend on kills. With SealEvery a Part also ends
+// when it has been open so long, even while the source keeps the Lane waiting.
+//
+// ended is errStopped, or, where an open Part may be sealed at any Page, the source's error: what was read before it is
+// committed all the same.
+func (l *lane) read(ctx context.Context, out chan<- sheet) (ended, err error) {
 	at := l.log.Position()
 	r, err := l.p.Source.Open(ctx, l.shard, at)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	w := wait{reader: r}
 	defer func() {
+		w.end()
 		if cerr := r.Close(); err == nil && cerr != nil {
 			err = cerr
 		}
@@ -113,30 +119,41 @@ func (l *lane) read(ctx context.Context, out chan<- sheet) (stopped bool, err er
 
 	seq := l.log.NextSeq()
 	var bytes, records int64
-	begun := time.Now()
+	var begun time.Time // when the open Part's first Page was asked for
 	open := false
 	for {
 		if !open {
 			begun = time.Now()
 		}
-		select {
-		case <-l.stop:
-			return true, l.sealOnStop(ctx, out, open, seq, begun)
-		default:
-		}
-		page, err := r.Next(ctx)
-		if err == io.EOF {
-			if open {
-				return false, send(ctx, out, sheet{seq: seq, start: begun})
+		page, err := l.next(ctx, &w, open, begun)
+		switch {
+		case err == nil:
+		case errors.Is(err, errSeal):
+			if err := send(ctx, out, sheet{seq: seq, start: begun}); err != nil {
+				return nil, err
 			}
-			return false, nil
-		}
-		if err != nil {
-			return false, err
+			open, seq, bytes, records = false, seq+1, 0, 0
+			continue
+		case err == io.EOF:
+			if open {
+				return nil, send(ctx, out, sheet{seq: seq, start: begun})
+			}
+			return nil, nil
+		case ctx.Err() != nil:
+			return nil, err
+		case l.p.SealOnStop:
+			if open {
+				return err, send(ctx, out, sheet{seq: seq, start: begun})
+			}
+			return err, nil
+		case errors.Is(err, errStopped):
+			return err, nil
+		default:
+			return nil, err
 		}
 		if page.From != at || (page.After == at && len(page.Records) > 0) {
 			page.Release()
-			return false, &Error{
+			return nil, &Error{
 				Op: "read", Place: fmt.Sprintf("shard %s of %s", l.shard.ID, l.shard.Stream),
 				Err:  fmt.Errorf("the source went from position %q to %q although it stood at %q", page.From, page.After, at),
 				Hint: "run the same command again; if it repeats, report it",
@@ -147,8 +164,7 @@ func (l *lane) read(ctx context.Context, out chan<- sheet) (stopped bool, err er
 		records += int64(len(page.Records))
 		open = true
 		s := sheet{page: page, seq: seq, start: begun}
-		if bytes >= l.p.Cuts.PartBytes || records >= l.p.Cuts.PartRecords ||
-			(l.p.SealEvery > 0 && time.Since(begun) >= l.p.SealEvery) {
+		if bytes >= l.p.Cuts.PartBytes || records >= l.p.Cuts.PartRecords {
 			s.seal, open = true, false
 			seq, bytes, records = seq+1, 0, 0
 		}
@@ -157,20 +173,13 @@ func (l *lane) read(ctx context.Context, out chan<- sheet) (stopped bool, err er
 		}
 		if err := l.budget.Acquire(ctx, l.weight(page)); err != nil {
 			page.Release()
-			return false, err
+			return nil, err
 		}
 		if err := send(ctx, out, s); err != nil {
 			l.releasePage(page)
-			return false, err
+			return nil, err
 		}
 	}
-}
-
-func (l *lane) sealOnStop(ctx context.Context, out chan<- sheet, open bool, seq uint64, begun time.Time) error {
-	if open && l.p.SealOnStop {
-		return send(ctx, out, sheet{seq: seq, start: begun})
-	}
-	return nil
 }
 
 // transform turns Pages into Batches, in order.
@@ -245,6 +254,7 @@ func (w *partInProgress) take(ctx context.Context, f leaf) error {
 		w.part.To = b.After
 		w.part.Books.Add(b.Books)
 		w.part.Doubts = append(w.part.Doubts, b.Doubts...)
+		w.part.Absent = append(w.part.Absent, b.Absent...)
 		w.part.StoredBytes += b.StoredBytes
 		w.part.Requests += b.Requests
 		w.part.ThrottledMS += b.ThrottledMS

@@ -21,11 +21,12 @@ type Fault struct {
 	RawSHA256 *[32]byte
 }
 
-// Doubt says that a file of the dump may be incomplete or damaged although its records could be read: a gzip member
-// whose checksum is wrong at its end, a stream that was cut. The run goes on, and ends with exit code 4.
+// Doubt says that a file of the dump, or a range of the API, may be incomplete or damaged although its records could be
+// read: a gzip member whose checksum is wrong at its end, a stream that was cut, more records of one instant than the API
+// can page through. The run goes on, and ends with exit code 4.
 type Doubt struct {
-	File   string `json:"file"`
-	At     int64  `json:"at"` // stored byte where it was noticed
+	File   string `json:"file"` // or the endpoint
+	At     int64  `json:"at"`   // stored byte where it was noticed; of the API, the record's ordinal
 	Reason string `json:"reason"`
 }
 
@@ -47,6 +48,8 @@ type Page struct {
 	Requests    int64 // API requests made for this Page
 	ThrottledMS int64
 	Doubts      []Doubt
+	// Absent are the ids that the source named and then did not give: what was deleted between a list and its details.
+	Absent []string
 
 	// Free gives the Page's memory back. Transform copies what it keeps. May be nil.
 	Free func()

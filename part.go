@@ -39,6 +39,7 @@ type Part struct {
 	Files  []PartFile `json:"files"`
 	Books  Books      `json:"books"`
 	Doubts []Doubt    `json:"doubts,omitempty"`
+	Absent []string   `json:"absent,omitempty"` // ids that the source named and did not give
 
 	StoredBytes int64 `json:"stored_bytes"` // bytes read from the store
 	Requests    int64 `json:"requests"`

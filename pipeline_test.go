@@ -210,6 +210,8 @@ func (r *rig) shards(n int) []*Shard {
 
 // ranges prints what the log of a Shard holds, one Part a word.
 func (r *rig) ranges(id ShardID) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	var out []string
 	for _, p := range r.logs[id].parts {
 		out = append(out, fmt.Sprintf("%d:%s-%s(%s)", p.Seq, p.From, p.To, p.Files[0].Name))
@@ -383,7 +385,7 @@ func TestPipelineFencedLaneEndsTheRun(t *testing.T) {
 }
 
 func TestWorseFollowsTheDocumentedOrder(t *testing.T) {
-	order := []Kind{KindFenced, KindIncompatible, KindDiffers, KindEnvironment, KindTooManyBad, KindUnexpected, KindTemporary, KindStopped}
+	order := []Kind{KindFenced, KindIncompatible, KindDiffers, KindEnvironment, KindTooManyBad, KindUnexpected, KindTemporary, KindStopped, KindUnavailable}
 	for i, k := range order {
 		for j, l := range order {
 			a, b := error(&Error{Kind: k}), error(&Error{Kind: l})

@@ -12,8 +12,9 @@ import (
 // Run carries the Shards over, in the given order, p.Lanes at a time. Closing stop ends it early: nothing more is read,
 // and an open Part is sealed or dropped as SealOnStop says. Cancelling ctx ends it at once.
 //
-// It returns nil when every Shard is done, an Error of KindStopped when stop ended it, and otherwise the worst error
-// of all Lanes. All Lanes have joined when it returns.
+// It returns nil when every Shard is done, an Error of KindStopped when stop ended it, one of KindUnavailable around
+// UnavailableStreams when the source did not give some Streams and all else is done, and otherwise the worst error of all
+// Lanes. All Lanes have joined when it returns.
 func (p *Pipeline) Run(ctx context.Context, shards []*Shard, stop <-chan struct{}) error {
 	r := pipelineRun{p: p, halt: make(chan struct{}), budget: semaphore.NewWeighted(p.Budget), totals: p.Totals.Clone()}
 	ctx, r.cancel = context.WithCancelCause(ctx)
@@ -76,7 +77,8 @@ type pipelineRun struct {
 
 	mu      sync.Mutex
 	worst   error
-	stopped int   // Shards whose Lane was stopped before the end
+	stopped int // Shards whose Lane was stopped before the end
+	absent  UnavailableStreams
 	totals  Books // of all runs so far, by which BadLimit is judged
 }
 
@@ -91,6 +93,13 @@ func (r *pipelineRun) carry(ctx context.Context, s *Shard) {
 	defer r.mu.Unlock()
 	if errors.Is(err, errStopped) {
 		r.stopped++
+		return
+	}
+	if absent := (*UnavailableError)(nil); errors.As(err, &absent) {
+		if r.absent == nil {
+			r.absent = UnavailableStreams{}
+		}
+		r.absent[absent.Stream] = absent
 		return
 	}
 	r.worst = Worse(r.worst, err)
@@ -134,6 +143,8 @@ func (r *pipelineRun) verdict(ctx context.Context, left int) error {
 		return context.Cause(ctx)
 	case r.stopped > 0 || left > 0:
 		return &Error{Kind: KindStopped, Err: fmt.Errorf("stopped with %d shards unfinished", r.stopped+left)}
+	case len(r.absent) > 0:
+		return &Error{Kind: KindUnavailable, Err: r.absent}
 	}
 	return nil
 }

@@ -34,11 +34,26 @@ type Shard struct {
 	Files []File `json:"files,omitempty"`
 	From  int64  `json:"from,omitempty"`
 	To    int64  `json:"to,omitempty"` // 0: to the end of the last file
+
+	// An API Shard: what is read of one endpoint of the account.
+	API *Range `json:"api,omitempty"`
+}
+
+// Range is what an API Shard covers: the records of one endpoint that were last changed in [Since, Until). A pass covers
+// a Stream without gaps: the first one by windows side by side, each later one (a sweep, an incremental run) by one Shard
+// that reads on to the Stream's proven end.
+type Range struct {
+	Endpoint string    `json:"endpoint"`       // how it is read, and its path below the API's root: "incremental/chats"
+	Account  string    `json:"account"`        // fingerprint of the account; a Source of another one refuses the Shard
+	Pass     int       `json:"pass"`           // 0, 1, … inside the Stream
+	Since    time.Time `json:"since,omitzero"` // zero: from the Stream's beginning
+	Until    time.Time `json:"until,omitzero"` // zero: to the Stream's proven end
+	Begun    time.Time `json:"begun"`          // the server's time when the Shard was planned
 }
 
 // An Offset numbers a record inside its Shard and orders records in reading order. For a dump it is the ordinal of the
-// file in Shard.Files times 2^40 plus the record's first byte in that file, uncompressed. It is the value of the column
-// _source_offset.
+// file in Shard.Files times 2^40 plus the record's first byte in that file, uncompressed; for the API it is the record's
+// ordinal in its Shard. It is the value of the column _source_offset.
 type Offset int64
 
 const offsetBits = 40
@@ -51,8 +66,12 @@ func (o Offset) Split() (file int, at int64) {
 	return int(o >> offsetBits), int64(o) & (1<<offsetBits - 1)
 }
 
-// Place names a record for a person: "chats/2021-03.ndjson.gz:81920", the byte counted in the uncompressed file.
+// Place names a record for a person: "chats/2021-03.ndjson.gz:81920", the byte counted in the uncompressed file, or
+// "incremental/chats#4711", the record counted in its Shard.
 func (s *Shard) Place(o Offset) string {
+	if s.API != nil {
+		return fmt.Sprintf("%s#%d", s.API.Endpoint, int64(o))
+	}
 	file, at := o.Split()
 	if file < len(s.Files) {
 		return fmt.Sprintf("%s:%d", s.Files[file].Path, at)

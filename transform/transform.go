@@ -64,7 +64,7 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	b := &chatferry.Batch{
 		Shard: p.Shard, Seq: seq, From: p.From, After: p.After,
 		RawBytes: p.RawBytes, StoredBytes: p.StoredBytes, Requests: p.Requests, ThrottledMS: p.ThrottledMS,
-		Doubts: append([]chatferry.Doubt(nil), p.Doubts...),
+		Doubts: append([]chatferry.Doubt(nil), p.Doubts...), Absent: append([]string(nil), p.Absent...),
 	}
 	if t.stream.CSV() {
 		t.csv.readHeader(p.Header)

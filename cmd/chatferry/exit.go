@@ -70,6 +70,7 @@ var exitOfKind = map[chatferry.Kind]int{
 	chatferry.KindTooManyBad:   exitTooManyBad,
 	chatferry.KindFenced:       exitFenced,
 	chatferry.KindLocked:       exitLocked,
+	chatferry.KindUnavailable:  exitPartial,
 }
 
 // exitPrecedence says which exit code counts when several errors apply: the first of this list. Usage and a lock come
