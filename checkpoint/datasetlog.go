@@ -31,17 +31,20 @@ type Run struct {
 	cfg  Config
 	open RunOpen
 
-	mu    sync.Mutex
-	w     writer
-	facts *facts
-	fence error // set when this run was found to be overtaken
+	replaces sync.Mutex // held while files are replaced or removed
+
+	mu        sync.Mutex
+	w         writer
+	facts     *facts
+	fence     error                        // set when this run was found to be overtaken
+	published map[chatferry.ShardID]uint64 // every Part of the Shard up to this one is, as this run knows
 }
 
 var _ chatferry.Checkpointer = (*Run)(nil)
 
 // Begin begins a run: it makes the dataset if there is none, and appends run-open with a new epoch, which ends every
 // other run. A change of the shaping settings is an error of KindIncompatible that names them, unless nothing has been
-// committed yet.
+// committed yet. A replace that an earlier run left in progress is carried to its end, or undone.
 func Begin(ctx context.Context, cfg Config, open RunOpen) (*Run, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -57,7 +60,7 @@ func Begin(ctx context.Context, cfg Config, open RunOpen) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{cfg: cfg, open: open, facts: newFacts(f, begin)}
+	r := &Run{cfg: cfg, open: open, facts: newFacts(f, begin), published: map[chatferry.ShardID]uint64{}}
 	for {
 		if err := r.tryOpen(ctx); err == nil {
 			break
@@ -71,6 +74,9 @@ func Begin(ctx context.Context, cfg Config, open RunOpen) (*Run, error) {
 		if err := cfg.Logs.Sweep(ctx, folder, r.w.epoch); err != nil {
 			return nil, explain("sweep", folder, err)
 		}
+	}
+	if err := r.recoverReplaces(ctx); err != nil {
+		return nil, err
 	}
 	return r, nil
 }
@@ -228,6 +234,9 @@ type End struct {
 // heads of all logs and the books. All Lanes must have joined. It returns the record's body.
 func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 	if err := r.Overtaken(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.clearReplaces(ctx); err != nil {
 		return nil, err
 	}
 	r.mu.Lock()

@@ -22,14 +22,6 @@ type RunState struct {
 	DoneAt time.Time
 }
 
-// ReplaceState is one replacement of files.
-type ReplaceState struct {
-	Replace
-	Epoch uint64
-	At    time.Time
-	Done  bool
-}
-
 // facts is the fold of the dataset log.
 type facts struct {
 	format format
@@ -116,33 +108,15 @@ func (f *facts) fold(r *Record, sum chatferry.SHA256) error {
 			f.shards = append(f.shards, s)
 			f.added = append(f.added, r.Epoch)
 		}
-	case KindReplace:
-		if f.replacing() != nil || r.Replace.Generation != uint64(len(f.replaces))+1 {
-			return fmt.Errorf("replace %d is out of order", r.Replace.Generation)
-		}
-		f.replaces = append(f.replaces, ReplaceState{Replace: *r.Replace, Epoch: r.Epoch, At: r.Time})
-	case KindReplaceDone:
-		open := f.replacing()
-		if open == nil || r.ReplaceDone.Generation != open.Generation {
-			return fmt.Errorf("replace %d ends, but is not in progress", r.ReplaceDone.Generation)
-		}
-		open.Done = true
-		for _, file := range open.Retire {
-			f.retired[file.Name] = true
+	case KindReplace, KindReplaceDone, KindReplaceUndone, KindRemoved:
+		if err := f.foldReplace(r); err != nil {
+			return err
 		}
 	case KindRunDone:
 		run := &f.runs[len(f.runs)-1]
 		run.Done, run.DoneAt = r.RunDone, r.Time
 	}
 	f.n, f.head = r.N, sum
-	return nil
-}
-
-// replacing returns the replace that is in progress, or nil.
-func (f *facts) replacing() *ReplaceState {
-	if n := len(f.replaces); n > 0 && !f.replaces[n-1].Done {
-		return &f.replaces[n-1]
-	}
 	return nil
 }
 

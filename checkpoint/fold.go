@@ -37,8 +37,9 @@ type PartState struct {
 
 // Dataset is the fold of all logs at one instant.
 type Dataset struct {
-	facts  *facts
-	Shards []ShardState // in the order of their ids
+	facts   *facts
+	account *account
+	Shards  []ShardState // in the order of their ids
 }
 
 // loadTries bounds how often Load begins again because a live run changed which files there are.
@@ -69,7 +70,21 @@ func Load(ctx context.Context, logs LogStore) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	return d, d.checkHeads()
+	if err := d.checkHeads(); err != nil {
+		return nil, err
+	}
+	return d, d.settle()
+}
+
+// settle folds the replaces over the Shard logs.
+func (d *Dataset) settle() error {
+	d.account = newAccount(d.Shards)
+	for i := range d.facts.replaces {
+		if err := d.account.fold(&d.facts.replaces[i]); err != nil {
+			return damaged(recordName(DatasetLog, d.facts.replaces[i].N), err)
+		}
+	}
+	return nil
 }
 
 // readShards reads of every Shard's log what is new.

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"math"
 	"slices"
@@ -14,12 +15,20 @@ import (
 // InventoryFile is a file that exists for readers of the dataset.
 type InventoryFile struct {
 	chatferry.PartFile
-	Stream    chatferry.Stream // empty for a file that a replace added
-	Shard     chatferry.ShardID
-	Seq       uint64
-	Epoch     uint64 // of the run that added it
-	At        time.Time
-	Published bool // false: committed, but perhaps not visible under its name yet
+	Stream chatferry.Stream  // empty for a file with records of several Streams, or of none
+	Shard  chatferry.ShardID // 0 and Seq 0 for a file that a replace added
+	Seq    uint64
+	// Generation is that of the replace that added it; 0: it was committed with a Part.
+	Generation uint64
+	Parts      []PartSpan // whose records it holds
+	Epoch      uint64     // of the run that added it
+	At         time.Time
+	Published  bool // false: committed, but perhaps not visible under its name yet
+}
+
+// Retire is how a replace names a file that it retires.
+func (f *InventoryFile) Retire() RetiredFile {
+	return RetiredFile{Kind: f.Kind, Table: f.Table, Name: f.Name, Size: f.Size, Rows: f.Rows}
 }
 
 // UUID names the dataset.
@@ -34,34 +43,49 @@ func (d *Dataset) Runs() []RunState { return d.facts.runs }
 // Replaces returns every replace, in order; the last may be in progress.
 func (d *Dataset) Replaces() []ReplaceState { return d.facts.replaces }
 
+// NextGeneration is the generation of the replace that would be next.
+func (d *Dataset) NextGeneration() uint64 { return d.facts.nextGeneration() }
+
 // Inventory returns the files that exist, sorted by name: those of every Part that was not reopened and those that
 // replaces added, without those that replaces retired. A replace in progress has no effect yet.
 func (d *Dataset) Inventory() []InventoryFile {
-	var files []InventoryFile
-	for _, s := range d.Shards {
-		for _, p := range s.Commits {
-			if p.Reopened {
-				continue
-			}
-			for _, f := range p.Files {
-				files = append(files, InventoryFile{
-					PartFile: f, Stream: p.Stream, Shard: s.Shard.ID, Seq: p.Seq,
-					Epoch: p.Epoch, At: p.At, Published: p.Published,
-				})
-			}
-		}
+	files := make([]InventoryFile, 0, len(d.account.files))
+	for _, f := range d.account.files {
+		files = append(files, *f)
 	}
-	for _, r := range d.facts.replaces {
-		if !r.Done {
-			continue
-		}
-		for _, f := range r.Add {
-			files = append(files, InventoryFile{PartFile: f, Epoch: r.Epoch, At: r.At, Published: true})
-		}
-	}
-	files = slices.DeleteFunc(files, func(f InventoryFile) bool { return d.facts.retired[f.Name] })
 	slices.SortFunc(files, func(a, b InventoryFile) int { return strings.Compare(a.Name, b.Name) })
 	return files
+}
+
+// FilesOf returns for every Part the files of the Inventory that hold records of it, sorted by name: those that it was
+// committed with, or what took their place. A Part of which no file is left, or that never had one, is missing.
+func (d *Dataset) FilesOf() map[PartID][]InventoryFile {
+	out := map[PartID][]InventoryFile{}
+	for _, f := range d.Inventory() {
+		for _, span := range f.Parts {
+			d.account.each(span, func(id PartID) { out[id] = append(out[id], f) })
+		}
+	}
+	return out
+}
+
+// PartBooks returns the books of a Part after the moves of all replaces that are done, and whether there is such a Part.
+// What its commit said is in its PartState.
+func (d *Dataset) PartBooks(id PartID) (chatferry.Books, bool) {
+	p, ok := d.account.parts[id]
+	if !ok {
+		return chatferry.Books{}, false
+	}
+	return p.books.Clone(), true
+}
+
+// ShardBooks returns the books of a Shard after the moves of all replaces that are done.
+func (d *Dataset) ShardBooks(shard chatferry.ShardID) chatferry.Books {
+	var sum chatferry.Books
+	for _, id := range d.account.order[shard] {
+		sum.Add(d.account.parts[id].books)
+	}
+	return sum
 }
 
 // Books returns the books of every Stream that has a Shard, after all moves, and the totals of every table.
@@ -104,15 +128,12 @@ func sum(states []ShardState, f *facts) (map[chatferry.Stream]chatferry.Books, m
 		for _, m := range r.Moves {
 			i, ok := f.byID[m.Shard]
 			if !ok {
-				continue
+				return nil, nil, fmt.Errorf("replace %d moves records of shard %s, which is not there", r.Generation, m.Shard)
 			}
 			stream := f.shards[i].Stream
 			b := books[stream]
-			if err := post(&b, m.From, m.Tally, true); err != nil {
-				return nil, nil, err
-			}
-			if err := post(&b, m.To, m.Tally, false); err != nil {
-				return nil, nil, err
+			if err := post(&b, &m); err != nil {
+				return nil, nil, fmt.Errorf("replace %d: %s: %w", r.Generation, stream, err)
 			}
 			books[stream] = b
 		}
@@ -121,8 +142,14 @@ func sum(states []ShardState, f *facts) (map[chatferry.Stream]chatferry.Books, m
 }
 
 // Sweep removes what is still staged for Shards that are done. Nothing of it is needed, whoever staged it: every Part of
-// such a Shard is published. It may be there because a run that was overtaken deletes nothing.
+// such a Shard is published. It may be there because a run that was overtaken deletes nothing. Of what is staged for
+// replaces it removes what runs staged that are over; a newer one may be at work.
 func (d *Dataset) Sweep(ctx context.Context, pub chatferry.Publisher) error {
+	if runs := d.facts.runs; len(runs) > 0 && runs[len(runs)-1].Done != nil && d.facts.replacing() == nil {
+		if err := sweepStaged(ctx, pub, replacements, d.facts.epoch()+1, nil); err != nil {
+			return err
+		}
+	}
 	for _, s := range d.Shards {
 		if !s.Done {
 			continue

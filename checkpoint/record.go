@@ -19,13 +19,15 @@ const FormatVersion = 1
 // RecordKind says what a record states.
 type RecordKind string
 
-// The RecordKinds: the first five stand in the dataset log, the others in the log of a Shard.
+// The RecordKinds: those of the dataset log, and those of the log of a Shard.
 const (
-	KindRunOpen     RecordKind = "run-open"
-	KindShards      RecordKind = "shards"
-	KindReplace     RecordKind = "replace"
-	KindReplaceDone RecordKind = "replace-done"
-	KindRunDone     RecordKind = "run-done"
+	KindRunOpen       RecordKind = "run-open"
+	KindShards        RecordKind = "shards"
+	KindReplace       RecordKind = "replace"
+	KindReplaceDone   RecordKind = "replace-done"
+	KindReplaceUndone RecordKind = "replace-undone"
+	KindRemoved       RecordKind = "removed"
+	KindRunDone       RecordKind = "run-done"
 
 	KindEpochOpen RecordKind = "epoch-open"
 	KindCommit    RecordKind = "commit"
@@ -45,11 +47,13 @@ type Record struct {
 	Prev    chatferry.SHA256 `json:"prev"`    // of the record before; of FORMAT for record 1
 	Time    time.Time        `json:"time"`    // by the writer's clock: for people, nothing depends on it
 
-	RunOpen     *RunOpen     `json:"run_open,omitempty"`
-	Shards      *ShardsAdded `json:"shards,omitempty"`
-	Replace     *Replace     `json:"replace,omitempty"`
-	ReplaceDone *ReplaceDone `json:"replace_done,omitempty"`
-	RunDone     *RunDone     `json:"run_done,omitempty"`
+	RunOpen       *RunOpen       `json:"run_open,omitempty"`
+	Shards        *ShardsAdded   `json:"shards,omitempty"`
+	Replace       *Replace       `json:"replace,omitempty"`
+	ReplaceDone   *ReplaceDone   `json:"replace_done,omitempty"`
+	ReplaceUndone *ReplaceUndone `json:"replace_undone,omitempty"`
+	Removed       *Removed       `json:"removed,omitempty"`
+	RunDone       *RunDone       `json:"run_done,omitempty"`
 
 	Commit *chatferry.Part `json:"commit,omitempty"`
 	Reopen *Reopen         `json:"reopen,omitempty"`
@@ -76,39 +80,6 @@ type RunOpen struct {
 // ShardsAdded adds Shards to the dataset. An id is given once and never reused.
 type ShardsAdded struct {
 	Added []chatferry.Shard `json:"added"`
-}
-
-// Replace announces that files will be exchanged for others which are durable in staging. It takes effect for the
-// Inventory with its ReplaceDone.
-type Replace struct {
-	Generation uint64               `json:"generation"` // 1 + number of earlier replaces
-	Reason     string               `json:"reason"`     // "settle", "compact", …
-	Retire     []RetiredFile        `json:"retire"`
-	Add        []chatferry.PartFile `json:"add"`
-	Moves      []Move               `json:"moves,omitempty"`
-}
-
-// RetiredFile is a file that leaves the Inventory.
-type RetiredFile struct {
-	Kind  chatferry.FileKind `json:"kind"`
-	Table chatferry.Table    `json:"table,omitempty"`
-	Name  string             `json:"name"`
-	Size  int64              `json:"size"`
-	Rows  int64              `json:"rows"`
-}
-
-// Move says that records of a Part were loaded when they were committed and are something else now, or the reverse.
-type Move struct {
-	Shard chatferry.ShardID `json:"shard"`
-	Seq   uint64            `json:"seq"`
-	From  Column            `json:"from"`
-	To    Column            `json:"to"`
-	chatferry.Tally
-}
-
-// ReplaceDone says that the files of the Replace with this generation are published. The retired ones may be removed.
-type ReplaceDone struct {
-	Generation uint64 `json:"generation"`
 }
 
 // RunDone ends a run in good order, whatever its exit code.
@@ -213,8 +184,9 @@ func versionOf(r *Record, text []byte, err error) int {
 func (r *Record) complete() error {
 	bodies := map[RecordKind]bool{
 		KindRunOpen: r.RunOpen != nil, KindShards: r.Shards != nil, KindReplace: r.Replace != nil,
-		KindReplaceDone: r.ReplaceDone != nil, KindRunDone: r.RunDone != nil,
-		KindCommit: r.Commit != nil, KindReopen: r.Reopen != nil,
+		KindReplaceDone: r.ReplaceDone != nil, KindReplaceUndone: r.ReplaceUndone != nil, KindRemoved: r.Removed != nil,
+		KindRunDone: r.RunDone != nil,
+		KindCommit:  r.Commit != nil, KindReopen: r.Reopen != nil,
 	}
 	ofShard := r.Kind == KindEpochOpen || r.Kind == KindCommit || r.Kind == KindReopen || r.Kind == KindDone
 	if _, known := bodies[r.Kind]; !known && !ofShard {

@@ -37,29 +37,27 @@ func everyKind(t *testing.T) *faultfs.Disk {
 	if err := (&process{workload: w, fsys: disk.Process(nil), name: "second"}).work(ctx); err != nil {
 		t.Fatal(err)
 	}
-	third := &process{workload: w, fsys: disk.Process(nil), name: "third"}
-	if err := third.begin(ctx); err != nil {
-		t.Fatal(err)
+	// The third is killed in a replace of which a staged file is then lost: the fourth undoes it, and makes it anew.
+	w.replaces = []stubReplace{{at: 2, do: "settle"}}
+	third := &process{workload: w, fsys: disk.Process(func(op faultfs.Op) faultfs.Fault {
+		return faultfs.Fault{Kill: op.Do == "link" && strings.HasPrefix(op.To, "tables/chats/")}
+	}), name: "third"}
+	if err := third.work(ctx); err == nil {
+		t.Fatal("the third run was not killed")
 	}
-	var moved chatferry.Tally
-	moved.Count(10, &[32]byte{31: 7})
-	for _, rec := range []*Record{
-		{Kind: KindReplace, Replace: &Replace{
-			Generation: 1, Reason: "settle",
-			Retire: []RetiredFile{{Kind: chatferry.FileRows, Table: "chats", Name: "tables/chats/part-000000000001-000000000002.parquet", Size: 30, Rows: 2}},
-			Add: []chatferry.PartFile{{
-				Kind: chatferry.FileRows, Table: "chats", Staging: "_chatferry/staging/r000000000001.chats.n.tmp",
-				Name: "tables/chats/part-r000000000001-000000000001.parquet", Size: 20, Rows: 1,
-			}},
-			Moves: []Move{{Shard: 1, Seq: 2, From: "loaded", To: "superseded", Tally: moved}},
-		}},
-		{Kind: KindReplaceDone, ReplaceDone: &ReplaceDone{Generation: 1}},
-	} {
-		if err := third.run.appendFact(ctx, rec); err != nil {
+	for name := range disk.Files(stagingFolder) {
+		if err := disk.Erase(name); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if _, err := third.run.Done(ctx, End{Watermark: "2026-11-22T06:00:00Z", Verdict: "complete"}); err != nil {
+	if err := (&process{workload: w, fsys: disk.Process(nil), name: "fourth"}).work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	fifth := &process{workload: w, fsys: disk.Process(nil), name: "fifth"}
+	if err := fifth.begin(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := fifth.run.Done(ctx, End{Watermark: "2026-11-22T06:00:00Z", Verdict: "complete"}); err != nil {
 		t.Fatal(err)
 	}
 	return disk
@@ -87,7 +85,7 @@ func TestRecordsGolden(t *testing.T) {
 			}
 		}
 	}
-	if len(kinds) != 9 {
+	if len(kinds) != 11 {
 		t.Errorf("only the kinds %v", kinds)
 	}
 	golden(t, "records.golden", b.String())
@@ -121,7 +119,7 @@ func TestFormatPage(t *testing.T) {
 		}
 		kinds[r.Kind] = true
 	}
-	if len(kinds) != 9 {
+	if len(kinds) != 11 {
 		t.Errorf("the page shows only %v", kinds)
 	}
 }

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"chatferry"
@@ -19,11 +20,14 @@ func (l *ShardLog) recover(ctx context.Context) error {
 		return err
 	}
 	for _, c := range open {
-		gone, err := l.republish(ctx, c.Commit)
+		gone, err := l.republish(ctx, c)
 		if err != nil {
 			return err
 		}
 		if gone {
+			if err := l.checkReopen(c.Commit.Seq, open); err != nil {
+				return err
+			}
 			if err := l.reopen(ctx, c.Commit.Seq, open); err != nil {
 				return err
 			}
@@ -72,10 +76,14 @@ func (l *ShardLog) unpublished(ctx context.Context) ([]*Record, error) {
 	return open, nil
 }
 
-// republish publishes a Part's files, again or for the first time, but none that a replace retired since.
-func (l *ShardLog) republish(ctx context.Context, p *chatferry.Part) (gone bool, err error) {
-	for _, f := range p.Files {
+// republish publishes a Part's files, again or for the first time, but none that a replace retired since. Such a file
+// was published before it was retired; if a power loss has brought its name in staging back, that goes now.
+func (l *ShardLog) republish(ctx context.Context, c *Record) (gone bool, err error) {
+	for _, f := range c.Commit.Files {
 		if l.run.isRetired(f.Name) {
+			if err := l.run.cfg.Publisher.Unstage(ctx, chatferry.Staged{Ref: f.Staging, Shard: l.shard.ID, Epoch: c.Epoch}); err != nil {
+				return false, explain("remove", f.Staging, err)
+			}
 			continue
 		}
 		if err := l.run.cfg.Publisher.Publish(ctx, f); errors.Is(err, chatferry.ErrStagingGone) {
@@ -85,6 +93,27 @@ func (l *ShardLog) republish(ctx context.Context, p *chatferry.Part) (gone bool,
 		}
 	}
 	return false, nil
+}
+
+// checkReopen refuses to take back a Part of which a replace has retired files or moved records: it was published then,
+// so what is missing now was lost by the disk, and reading its range again would count the records twice.
+func (l *ShardLog) checkReopen(seq uint64, open []*Record) error {
+	for _, c := range open {
+		if c.Commit.Seq < seq {
+			continue
+		}
+		l.run.mu.Lock()
+		by := l.run.facts.touched(l.shard.ID, c.Commit)
+		l.run.mu.Unlock()
+		if by != nil {
+			return &chatferry.Error{
+				Kind: chatferry.KindIncompatible, Op: "open", Place: fmt.Sprintf("part %d of shard %s", c.Commit.Seq, l.w.log),
+				Err:  fmt.Errorf("a file of part %d is gone that was published before replace %d went on from there", seq, by.Generation),
+				Hint: "restore the file from a backup, or discard the dataset and run again",
+			}
+		}
+	}
+	return nil
 }
 
 // reopen takes back the Part seq and those behind it, all of which are among open. The position returns to where Part

@@ -77,16 +77,23 @@ func TestEveryLostStagedFile(t *testing.T) {
 func liveAfterLoss(disk *faultfs.Disk, load workload, lost string, at int) (end, broken error) {
 	w := watch(disk)
 	w.lost = lost
-	p := disk.Process(func(op faultfs.Op) faultfs.Fault {
-		if err := w.check(); err != nil && broken == nil {
-			broken = fmt.Errorf("before %s: %w", op, err)
+	var last faultfs.Op
+	note := func(err error) {
+		if err != nil && broken == nil {
+			broken = fmt.Errorf("after %s: %w", last, err)
 		}
+	}
+	note(w.check())
+	p := disk.Process(func(op faultfs.Op) faultfs.Fault {
+		note(w.after(last))
+		last = op
 		return faultfs.Plan{At: at, Fault: faultfs.Fault{Kill: true}}.Hook()(op)
 	})
 	end = (&process{workload: load, fsys: p, name: fmt.Sprintf("second-%d", at)}).work(context.Background())
 	if errors.Is(end, faultfs.ErrKilled) {
 		end = faultfs.ErrKilled
 	}
+	note(w.check())
 	return end, broken
 }
 
@@ -188,6 +195,9 @@ func TestReopenTakesBackWhatFollows(t *testing.T) {
 		t.Errorf("the shard stands at %+v", s.Totals)
 	}
 	d := &Dataset{facts: newFacts(format{}, chatferry.SHA256{}), Shards: []ShardState{s}}
+	if err := d.settle(); err != nil {
+		t.Fatal(err)
+	}
 	if files := d.Inventory(); len(files) != 1 || files[0].Name != "f0" || !files[0].Published {
 		t.Errorf("the inventory is %+v", files)
 	}

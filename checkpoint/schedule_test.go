@@ -96,7 +96,7 @@ func (s *schedule) run(want map[string][]byte) error {
 			a.stop()
 		}
 	}()
-	for steps := 0; steps < 1500; steps++ {
+	for steps := 0; steps < 1500+1500*len(s.load.replaces); steps++ {
 		if len(s.live) == 0 && s.started >= 4 {
 			break
 		}
@@ -186,11 +186,16 @@ func schedules(t *testing.T) int {
 // its power. All promises are checked after every operation.
 func TestRandomSchedules(t *testing.T) {
 	n := schedules(t)
-	load := workload{shards: 2, parts: 2}
-	want, _, _ := undisturbed(t, load)
+	// Every third story is one of replaces.
+	loads := []workload{{shards: 2, parts: 2}, {shards: 2, parts: 2}, replacing(2)}
+	var wants []map[string][]byte
+	for _, load := range loads {
+		want, _, _ := undisturbed(t, load)
+		wants = append(wants, want)
+	}
 	parallel(t, n, func(seed int) error {
-		load := load
-		load.retry = seed%3 == 0
+		load, want := loads[seed%len(loads)], wants[seed%len(loads)]
+		load.retry = seed%5 == 0
 		disk := faultfs.NewDisk()
 		s := &schedule{
 			rng: rand.New(rand.NewPCG(uint64(seed), 7)), disk: disk, load: load, watch: watch(disk), faults: seed%2 == 0,
@@ -205,7 +210,12 @@ func TestRandomSchedules(t *testing.T) {
 // A process is frozen before each of its operations in turn; another one takes over and finishes; then the first wakes
 // up. It must end fenced, or with success if it was at its very end, and do no harm.
 func TestEveryZombie(t *testing.T) {
-	load := workload{shards: 2, parts: 2}
+	for name, load := range workloads(workload{shards: 2, parts: 2}) {
+		t.Run("load="+name, func(t *testing.T) { everyZombie(t, load) })
+	}
+}
+
+func everyZombie(t *testing.T, load workload) {
 	want, ops, _ := undisturbed(t, load)
 	parallel(t, ops, func(at int) error {
 		disk := faultfs.NewDisk()
@@ -231,7 +241,7 @@ func TestEveryZombie(t *testing.T) {
 		if first.end != nil && chatferry.KindOf(first.end) != chatferry.KindFenced {
 			return fmt.Errorf("woke up before %q and ended with %w", frozen, first.end)
 		}
-		if err := sameBytes(want, disk.Files("tables")); err != nil {
+		if err := sameBytes(want, dataFiles(disk)); err != nil {
 			return fmt.Errorf("woke up before %q: %w", frozen, err)
 		}
 		return resume(disk, load, want)

@@ -47,6 +47,7 @@ func (r *Run) openShard(ctx context.Context, shard *chatferry.Shard) (*ShardLog,
 	if err := l.recover(ctx); err != nil {
 		return nil, err
 	}
+	r.notePublished(l.shard.ID, l.totals.PublishedTo)
 	return l, nil
 }
 
@@ -181,12 +182,14 @@ func (l *ShardLog) Commit(ctx context.Context, p *chatferry.Part) error {
 	l.totals = totals.clone()
 	for _, f := range p.Files {
 		if err := l.run.cfg.Publisher.Publish(ctx, f); err != nil {
-			// Even bytes that are gone are left for the next opening, which has one way to deal with it.
-			l.broken = explain("publish", f.Name, err)
+			// Even bytes that are gone are left for the next opening, which has one way to deal with it. They may be gone
+			// because a newer run has published them, replaced them, and removed them.
+			l.broken = chatferry.Worse(explain("publish", f.Name, err), l.run.Overtaken(context.WithoutCancel(ctx)))
 			return l.broken
 		}
 	}
 	l.totals.PublishedTo = p.Seq
+	l.run.notePublished(l.shard.ID, p.Seq)
 	return nil
 }
 

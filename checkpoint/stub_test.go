@@ -32,13 +32,21 @@ func newStubStore(fsys atomicfile.FS) *stubStore {
 	return &stubStore{fsys: fsys, folders: atomicfile.NewFolders(fsys)}
 }
 
-// stage makes a file durable in staging. The folder's entry is made durable by sealed, once for all files of a Part.
+// stage makes a file of a Part durable in staging. The folder's entry is made durable by sealed, once for all files.
 func (s *stubStore) stage(shard chatferry.ShardID, epoch, seq uint64, table chatferry.Table, nonce string, data []byte) (f chatferry.PartFile, err error) {
+	return s.stageAs(chatferry.PartFile{
+		Kind: chatferry.FileRows, Table: table,
+		Staging: fmt.Sprintf("%s/%s.e%d.%012d.%s.%s.tmp", stagingFolder, shard, epoch, seq, table, nonce),
+		Name:    fmt.Sprintf("tables/%s/part-%s-%012d.parquet", table, shard, seq),
+		Rows:    2,
+	}, data)
+}
+
+func (s *stubStore) stageAs(f chatferry.PartFile, data []byte) (chatferry.PartFile, error) {
 	if err := s.folders.Make(stagingFolder); err != nil {
 		return f, err
 	}
-	ref := fmt.Sprintf("%s/%s.e%d.%012d.%s.%s.tmp", stagingFolder, shard, epoch, seq, table, nonce)
-	w, err := s.fsys.Create(ref)
+	w, err := s.fsys.Create(f.Staging)
 	if err != nil {
 		return f, err
 	}
@@ -51,11 +59,8 @@ func (s *stubStore) stage(shard chatferry.ShardID, epoch, seq uint64, table chat
 	if err := w.Close(); err != nil {
 		return f, err
 	}
-	return chatferry.PartFile{
-		Kind: chatferry.FileRows, Table: table, Staging: ref,
-		Name: fmt.Sprintf("tables/%s/part-%s-%012d.parquet", table, shard, seq),
-		Size: int64(len(data)), SHA256: sha256.Sum256(data), Rows: 2,
-	}, nil
+	f.Size, f.SHA256 = int64(len(data)), sha256.Sum256(data)
+	return f, nil
 }
 
 func (s *stubStore) sealed() error { return s.fsys.SyncDir(stagingFolder) }
@@ -105,7 +110,8 @@ func (s *stubStore) remove(name string) error {
 	return nil
 }
 
-var stagedForm = regexp.MustCompile(`^(\d{12})\.e(\d+)\.`)
+// stagedForm finds the Shard, or the generation of a replace, and the epoch in the name of a staged file.
+var stagedForm = regexp.MustCompile(`^(?:(\d{12})|r\d{12})\.e(\d+)\.`)
 
 func (s *stubStore) ListStaged(_ context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
 	names, err := s.fsys.ReadDir(stagingFolder)
@@ -115,7 +121,7 @@ func (s *stubStore) ListStaged(_ context.Context, shard chatferry.ShardID) ([]ch
 	var out []chatferry.Staged
 	for _, name := range names {
 		m := stagedForm.FindStringSubmatch(name)
-		if m == nil || m[1] != shard.String() {
+		if m == nil || m[1] != shard.String() && (m[1] != "" || shard != replacements) {
 			continue
 		}
 		epoch, err := strconv.ParseUint(m[2], 10, 64)
@@ -134,8 +140,11 @@ type workload struct {
 	shards, parts int
 	// retry opens a Shard again in the same run after an error that is no fence.
 	retry bool
-	// committed is told of every Commit that returned nil.
+	// committed is told of every Commit that returned nil, replaced of every Replace.
 	committed func(l *ShardLog, p *chatferry.Part)
+	replaced  func(r *Replace)
+	// replaces are carried out in turn, each when all Shards stand at its range.
+	replaces []stubReplace
 }
 
 func (w workload) shard(i int) chatferry.Shard {
@@ -156,7 +165,7 @@ func (w workload) bytes(shard chatferry.ShardID, k int, table chatferry.Table) [
 func (w workload) books(shard chatferry.ShardID, k int) chatferry.Books {
 	var b chatferry.Books
 	for i := range 3 {
-		raw := sha256.Sum256(fmt.Appendf(nil, "%d.%d.%d", shard, k, i))
+		raw := stubEntry(shard, k, i)
 		b.Read.Count(10, &raw)
 		if i == 2 {
 			b.Quarantined.Count(10, &raw)
@@ -165,6 +174,11 @@ func (w workload) books(shard chatferry.ShardID, k int) chatferry.Books {
 		}
 	}
 	return b
+}
+
+// stubEntry is the term of the record i of a range.
+func stubEntry(shard chatferry.ShardID, k, i int) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d.%d.%d", shard, k, i))
 }
 
 func (w workload) at(k int) chatferry.Position {
@@ -232,7 +246,30 @@ func (p *process) work(ctx context.Context) error {
 	for _, s := range states {
 		done[s.Shard.ID] = s.Done
 	}
-	logs, retries := map[int]*ShardLog{}, 3
+	retries := 3
+	for stage := p.stage(); ; stage++ {
+		limit := p.parts
+		if stage < len(p.replaces) {
+			limit = p.replaces[stage].at
+		}
+		if err := p.carry(ctx, limit, done, &retries); err != nil {
+			return err
+		}
+		if stage == len(p.replaces) {
+			break
+		}
+		if err := p.replace(ctx, p.replaces[stage]); err != nil {
+			// What it met may be no more than what a newer run has done.
+			return chatferry.Worse(err, p.run.Overtaken(ctx))
+		}
+	}
+	_, err = p.run.Done(ctx, End{Verdict: "complete"})
+	return err
+}
+
+// carry carries every Shard that is not done to a range.
+func (p *process) carry(ctx context.Context, limit int, done map[chatferry.ShardID]bool, retries *int) error {
+	logs := map[int]*ShardLog{}
 	for i := range p.shards {
 		if s := p.shard(i); !done[s.ID] {
 			l, err := p.run.openShard(ctx, &s)
@@ -244,22 +281,27 @@ func (p *process) work(ctx context.Context) error {
 	}
 	for len(logs) > 0 {
 		for _, i := range slices.Sorted(maps.Keys(logs)) {
+			if limit < p.parts && p.index(logs[i].Position()) >= limit {
+				delete(logs, i)
+				continue
+			}
 			more, err := p.step(ctx, logs[i])
-			if err != nil && p.retry && retries > 0 && chatferry.KindOf(err) != chatferry.KindFenced {
+			if err != nil && p.retry && *retries > 0 && chatferry.KindOf(err) != chatferry.KindFenced {
 				s := p.shard(i)
 				logs[i], err = p.run.openShard(ctx, &s)
-				more, retries = true, retries-1
+				*retries--
+				more = true
 			}
 			if err != nil {
 				return err
 			}
 			if !more {
+				done[p.shard(i).ID] = true
 				delete(logs, i)
 			}
 		}
 	}
-	_, err = p.run.Done(ctx, End{Verdict: "complete"})
-	return err
+	return nil
 }
 
 // step carries one Part, or ends the Shard.
@@ -290,6 +332,9 @@ func (p *process) stagePart(l *ShardLog, k int) (*chatferry.Part, error) {
 		f, err := p.store.stage(l.shard.ID, l.Epoch(), part.Seq, table, p.nonce(), p.bytes(l.shard.ID, k, table))
 		if err != nil {
 			return nil, err
+		}
+		if table == stubTables[0] {
+			f.E = part.Books.Loaded.D
 		}
 		part.Files = append(part.Files, f)
 	}

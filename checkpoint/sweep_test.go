@@ -59,6 +59,7 @@ func live(disk *faultfs.Disk, load workload, name string, hook faultfs.Hook) (p 
 	})
 	p.Panics, p.Tracing = true, true
 	load.committed = func(l *ShardLog, part *chatferry.Part) { note(w.acknowledged(l, part)) }
+	load.replaced = func(r *Replace) { note(w.replacedWell(r)) }
 	proc := &process{workload: load, fsys: p, name: name}
 	func() {
 		defer func() {
@@ -84,7 +85,7 @@ func undisturbed(t *testing.T, load workload) (want map[string][]byte, ops, chan
 	if end != nil || broken != nil {
 		t.Fatalf("an undisturbed run ended with %v; %v", end, broken)
 	}
-	want = disk.Files("tables")
+	want = dataFiles(disk)
 	if err := finished(disk, load, want); err != nil {
 		t.Fatal(err)
 	}
@@ -135,10 +136,16 @@ var losses = append([]faultfs.Survival{justKilled}, faultfs.Survivals...)
 
 // Every operation × {killed before it, killed after it} × {process killed, every kind of power loss}.
 func TestEveryCrash(t *testing.T) {
-	load := workload{shards: 2, parts: 3}
+	plain := workload{shards: 2, parts: 3}
 	if brief() {
-		load.parts = 1
+		plain.parts = 1
 	}
+	for name, load := range workloads(plain) {
+		t.Run("load="+name, func(t *testing.T) { everyCrash(t, load) })
+	}
+}
+
+func everyCrash(t *testing.T, load workload) {
 	want, _, changes := undisturbed(t, load)
 	t.Logf("%d operations change the disk", changes)
 	parallel(t, changes, func(at int) error {
@@ -171,11 +178,20 @@ func TestEveryCrash(t *testing.T) {
 
 // Every pair of operations at which two runs in a row are killed, with a loss after each.
 func TestEveryPairOfCrashes(t *testing.T) {
-	load := workload{shards: 1, parts: 2}
+	for name, load := range workloads(workload{shards: 1, parts: 2}) {
+		t.Run("load="+name, func(t *testing.T) { everyPairOfCrashes(t, load) })
+	}
+}
+
+func everyPairOfCrashes(t *testing.T, load workload) {
 	want, _, changes := undisturbed(t, load)
 	stride := 1
-	if brief() {
-		stride = 7
+	switch {
+	case soak:
+	case brief():
+		stride = 7 + 10*len(load.replaces)
+	case len(load.replaces) > 0:
+		stride = 4
 	}
 	var runs atomic.Int64
 	parallel(t, changes, func(first int) error {
@@ -217,11 +233,25 @@ func TestEveryPairOfCrashes(t *testing.T) {
 // Every operation, reading ones included, fails: once, for ever from there on, after it was done, half done. Whatever
 // the run makes of it, nothing is broken, and the next one finishes.
 func TestEveryFailure(t *testing.T) {
-	load := workload{shards: 2, parts: 2}
+	plain := workload{shards: 2, parts: 2}
 	if brief() {
-		load = workload{shards: 1, parts: 1}
+		plain = workload{shards: 1, parts: 1}
 	}
+	for name, load := range workloads(plain) {
+		t.Run("load="+name, func(t *testing.T) { everyFailure(t, load) })
+	}
+}
+
+func everyFailure(t *testing.T, load workload) {
 	want, ops, _ := undisturbed(t, load)
+	stride := 1
+	switch {
+	case soak || len(load.replaces) == 0:
+	case brief():
+		stride = 7
+	default:
+		stride = 2
+	}
 	faults := map[string]faultfs.Plan{
 		"EIO once":       {Fault: faultfs.Fault{Err: syscall.EIO}},
 		"EIO but done":   {Fault: faultfs.Fault{Err: syscall.EIO, Applied: true}},
@@ -235,7 +265,8 @@ func TestEveryFailure(t *testing.T) {
 				continue
 			}
 			t.Run(fmt.Sprintf("fault=%s/retry=%v", strings.ReplaceAll(name, " ", "-"), retry), func(t *testing.T) {
-				parallel(t, ops, func(at int) error {
+				parallel(t, ops/stride, func(i int) error {
+					at := i * stride
 					load, plan := load, plan
 					load.retry = retry
 					plan.At, plan.Reads = at, true

@@ -120,37 +120,77 @@ func (t Totals) equal(o Totals) (bool, error) {
 // Column is a column of the books: "loaded", "quarantined", "superseded", or "excluded:" and a reason.
 type Column string
 
+// The Columns between which records move; that of excluded records comes with its reason.
+const (
+	Loaded      Column = "loaded"
+	Quarantined Column = "quarantined"
+	Superseded  Column = "superseded"
+)
+
 const excludedColumn = "excluded:"
 
-// post adds a Tally to one column of the books, or takes it away.
-func post(b *chatferry.Books, c Column, t chatferry.Tally, away bool) error {
-	change := func(to *chatferry.Tally) {
-		if away {
-			to.N -= t.N
-			to.Bytes -= t.Bytes
-			to.D.Sub(t.D)
-			return
-		}
-		to.Add(t)
+// Excluded is the Column of the records that were excluded for a reason.
+func Excluded(reason string) Column { return Column(excludedColumn + reason) }
+
+// post moves records from one column of the books to another. An error changes nothing.
+func post(b *chatferry.Books, m *Move) error {
+	if m.From == m.To || m.N <= 0 || m.Bytes < 0 {
+		return fmt.Errorf("%d records of %d bytes cannot move from %q to %q", m.N, m.Bytes, m.From, m.To)
 	}
-	if reason, ok := strings.CutPrefix(string(c), excludedColumn); ok {
+	from, err := column(b, m.From)
+	if err != nil {
+		return err
+	}
+	to, err := column(b, m.To)
+	if err != nil {
+		return err
+	}
+	left := from
+	left.N -= m.N
+	left.Bytes -= m.Bytes
+	left.D.Sub(m.D)
+	if left.N < 0 || left.Bytes < 0 || left.N == 0 && left != (chatferry.Tally{}) {
+		return fmt.Errorf("%d records of %d bytes (digest %s) cannot leave column %q, which has %d of %d bytes (digest %s)",
+			m.N, m.Bytes, m.D, m.From, from.N, from.Bytes, from.D)
+	}
+	to.Add(m.Tally)
+	setColumn(b, m.From, left)
+	setColumn(b, m.To, to)
+	return nil
+}
+
+// column returns what a column of the books holds.
+func column(b *chatferry.Books, c Column) (chatferry.Tally, error) {
+	if reason, ok := strings.CutPrefix(string(c), excludedColumn); ok && reason != "" {
+		return b.Excluded[reason], nil
+	}
+	switch c {
+	case Loaded:
+		return b.Loaded, nil
+	case Quarantined:
+		return b.Quarantined, nil
+	case Superseded:
+		return b.Superseded, nil
+	}
+	return chatferry.Tally{}, fmt.Errorf("the books have no column %q", c)
+}
+
+// setColumn sets a column that exists. A reason by which nothing is excluded any more is left out.
+func setColumn(b *chatferry.Books, c Column, t chatferry.Tally) {
+	reason, excluded := strings.CutPrefix(string(c), excludedColumn)
+	switch {
+	case c == Loaded:
+		b.Loaded = t
+	case c == Quarantined:
+		b.Quarantined = t
+	case c == Superseded:
+		b.Superseded = t
+	case excluded && t == (chatferry.Tally{}):
+		delete(b.Excluded, reason)
+	case excluded:
 		if b.Excluded == nil {
 			b.Excluded = map[string]chatferry.Tally{}
 		}
-		sum := b.Excluded[reason]
-		change(&sum)
-		b.Excluded[reason] = sum
-		return nil
+		b.Excluded[reason] = t
 	}
-	switch c {
-	case "loaded":
-		change(&b.Loaded)
-	case "quarantined":
-		change(&b.Quarantined)
-	case "superseded":
-		change(&b.Superseded)
-	default:
-		return fmt.Errorf("the books have no column %q", c)
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,10 @@ type watcher struct {
 	owners map[string]*watchedCommit
 	// lost is a staged file that a test took away behind everybody's back.
 	lost string
+
+	replaces []*watchedReplace
+	added    map[string]*watchedReplace // by the final name of a file
+	retired  map[string]*watchedReplace // by the name of a file: the last that was announced to retire it
 }
 
 type watchedLog struct {
@@ -42,7 +47,10 @@ type watchedCommit struct {
 }
 
 func watch(disk *faultfs.Disk) *watcher {
-	return &watcher{disk: disk, logs: map[string]*watchedLog{}, owners: map[string]*watchedCommit{}}
+	return &watcher{
+		disk: disk, logs: map[string]*watchedLog{}, owners: map[string]*watchedCommit{},
+		added: map[string]*watchedReplace{}, retired: map[string]*watchedReplace{},
+	}
 }
 
 // after checks the disk if an operation can have changed what others see.
@@ -58,7 +66,13 @@ func (w *watcher) check() error {
 	if err := w.readLogs(); err != nil {
 		return err
 	}
-	for name, data := range w.disk.Files("tables") {
+	for name, data := range dataFiles(w.disk) {
+		if ours, err := w.checkVisible(name, data); ours {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		owner := w.owners[name]
 		if owner == nil {
 			return fmt.Errorf("%s is visible, but no record commits it", name)
@@ -72,6 +86,9 @@ func (w *watcher) check() error {
 			}
 		}
 	}
+	if err := w.checkReplaces(); err != nil {
+		return err
+	}
 	return w.checkCommits()
 }
 
@@ -83,6 +100,9 @@ func (w *watcher) checkCommits() error {
 				continue
 			}
 			for _, f := range c.rec.Commit.Files {
+				if retired, _ := w.isRetired(f.Name); retired {
+					continue
+				}
 				final, durable := w.disk.Durable(f.Name)
 				durable = durable && sha256.Sum256(final) == f.SHA256
 				if l.last.Totals.PublishedTo >= c.rec.Commit.Seq && !durable {
@@ -174,6 +194,10 @@ func (w *watcher) take(l *watchedLog, data []byte) error {
 			}
 			w.owners[f.Name] = c
 		}
+	case KindReplace, KindReplaceDone, KindReplaceUndone, KindRemoved:
+		if err := w.takeReplace(r); err != nil {
+			return err
+		}
 	case KindReopen:
 		for _, c := range l.commits {
 			c.reopened = c.reopened || c.rec.Commit.Seq >= r.Reopen.Seq
@@ -222,7 +246,7 @@ func finished(disk *faultfs.Disk, load workload, want map[string][]byte) error {
 			return fmt.Errorf("%s was left behind", name)
 		}
 	}
-	visible := disk.Files("tables")
+	visible := dataFiles(disk)
 	if want != nil {
 		if err := sameBytes(want, visible); err != nil {
 			return err
@@ -247,36 +271,68 @@ func finished(disk *faultfs.Disk, load workload, want map[string][]byte) error {
 
 // complete checks that every range is there exactly once, and that the books say so.
 func (w workload) complete(d *Dataset, visible map[string][]byte) error {
-	count := map[string]int{}
-	for _, b := range visible {
-		count[string(b)]++
-	}
 	var want chatferry.Books
-	for i := range w.shards {
-		id := w.shard(i).ID
-		for k := range w.parts {
-			want.Add(w.books(id, k))
-			for _, table := range stubTables {
-				if n := count[string(w.bytes(id, k, table))]; n != 1 {
-					return fmt.Errorf("%q are there %d times", w.bytes(id, k, table), n)
-				}
-			}
-		}
-	}
-	if n := w.shards * w.parts * len(stubTables); len(visible) != n {
-		return fmt.Errorf("%d files are visible, want %d", len(visible), n)
-	}
+	gone := supersededNow(d)
 	books, tables, err := d.Books()
 	if err != nil {
 		return err
 	}
-	got := books[chatferry.Chats]
-	if got.Read != want.Read || got.Loaded != want.Loaded || got.Close() != nil {
-		return fmt.Errorf("the books say %+v, want %+v", got, want)
-	}
 	for _, table := range stubTables {
-		if n := int64(w.shards * w.parts); tables[table].Files != n || tables[table].Rows != 2*n {
+		count, marked := rangesIn(visible, table)
+		for i := range w.shards {
+			for k := range w.parts {
+				if text := string(w.bytes(w.shard(i).ID, k, table)); count[text] != 1 {
+					return fmt.Errorf("%q are there %d times", text, count[text])
+				}
+			}
+		}
+		n := w.shards * w.parts
+		if len(count) != n || int64(marked) != gone {
+			return fmt.Errorf("table %s has rows of %d ranges, want %d; of %d a row is superseded, want %d", table, len(count), n, marked, gone)
+		}
+		files := int64(0)
+		for _, f := range d.Inventory() {
+			if f.Table == table {
+				files++
+			}
+		}
+		if tables[table].Files != files || tables[table].Rows != 2*int64(n)-gone {
 			return fmt.Errorf("table %s has totals %+v", table, tables[table])
+		}
+	}
+	var parts, shards chatferry.Books
+	for i := range w.shards {
+		id := w.shard(i).ID
+		for k := range w.parts {
+			want.Add(w.books(id, k))
+		}
+		shards.Add(d.ShardBooks(id))
+	}
+	for _, s := range d.Shards {
+		for _, p := range s.Commits {
+			b, ok := d.PartBooks(PartID{s.Shard.ID, p.Seq})
+			if ok == p.Reopened || b.Close() != nil {
+				return fmt.Errorf("part %d of shard %s, reopened %v, has the books %+v", p.Seq, s.Shard.ID, p.Reopened, b)
+			}
+			parts.Add(b)
+		}
+	}
+	got := books[chatferry.Chats]
+	if got.Read != want.Read || got.Quarantined != want.Quarantined || got.Superseded.N != gone || got.Loaded.N != want.Loaded.N-gone || got.Close() != nil {
+		return fmt.Errorf("the books say %+v, want %+v with %d superseded", got, want, gone)
+	}
+	if !reflect.DeepEqual(got, parts) || !reflect.DeepEqual(got, shards) {
+		return fmt.Errorf("the books of the parts add up to %+v, of the shards to %+v, of the streams to %+v", parts, shards, got)
+	}
+	if done := len(w.replaces); done > 0 {
+		n := 0
+		for _, r := range d.Replaces() {
+			if r.Done {
+				n++
+			}
+		}
+		if n != done {
+			return fmt.Errorf("%d replaces are done, want %d", n, done)
 		}
 	}
 	for _, s := range d.Shards {
