@@ -43,6 +43,9 @@ func (d *Dataset) Runs() []RunState { return d.facts.runs }
 // Replaces returns every replace, in order; the last may be in progress.
 func (d *Dataset) Replaces() []ReplaceState { return d.facts.replaces }
 
+// Due reports whether files wait that a run should remove by now. Begin removes them.
+func (d *Dataset) Due(now time.Time) bool { return len(d.facts.due(now)) > 0 }
+
 // NextGeneration is the generation of the replace that would be next.
 func (d *Dataset) NextGeneration() uint64 { return d.facts.nextGeneration() }
 

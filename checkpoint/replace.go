@@ -74,6 +74,8 @@ func (r *Run) checkReplace(ctx context.Context, body *Replace) error {
 		return fmt.Errorf("replace %d is in progress; the next run carries it to its end", open.Generation)
 	case body.Generation != r.facts.nextGeneration():
 		return fmt.Errorf("the next generation is %d", r.facts.nextGeneration())
+	case len(body.Retire) == 0 && len(body.Add) == 0:
+		return errors.New("it changes no file")
 	}
 	d := &Dataset{facts: r.facts}
 	if err := d.readShards(ctx, r.cfg.Logs); err != nil {

@@ -200,7 +200,8 @@ func (w workload) index(p chatferry.Position) int {
 type process struct {
 	workload
 	fsys   atomicfile.FS
-	name   string // makes its nonces unlike those of others
+	name   string        // makes its nonces unlike those of others
+	late   time.Duration // by which its clock is ahead of stubTime
 	nonces int
 
 	store *stubStore
@@ -218,7 +219,7 @@ func (p *process) begin(ctx context.Context) (err error) {
 	p.store = newStubStore(p.fsys)
 	p.run, err = Begin(ctx, Config{
 		Logs: NewDiskLogs(p.fsys), Publisher: p.store, Nonce: p.nonce,
-		Now: func() time.Time { return stubTime },
+		Now: func() time.Time { return stubTime.Add(p.late) },
 	}, RunOpen{
 		RunID: p.name, Tool: "test", Source: "stub", Host: "host", PID: 1,
 		Shaping: map[string]string{"part-size": "3"},
