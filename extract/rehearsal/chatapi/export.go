@@ -12,6 +12,7 @@ import (
 
 const (
 	exportLimit = 1000
+	chatBytes   = 6 << 10 // a chat is about as long
 	// tooNew is how far in the past start_time must lie.
 	tooNew = 5 * time.Minute
 )
@@ -106,6 +107,9 @@ func exportChats(c *call) *failure {
 	page := c.s.page(&s, q.DropStartID)
 	r, done := c.s.reader()
 	defer done()
+	if s.fields.all {
+		c.body = make([]byte, 0, len(page)*chatBytes)
+	}
 	c.text(`{"chats":[`)
 	end, endID := s.start, s.id
 	for k, x := range page {

@@ -36,7 +36,7 @@ func parseQuery(text string) (query, bool) {
 		if text == "" {
 			return q, !joined
 		}
-		if rest, ok := strings.CutPrefix(text, "AND "); ok {
+		if rest, ok := strings.CutPrefix(text, "AND"); ok && (rest == "" || rest[0] == ' ') {
 			if joined {
 				return q, false
 			}

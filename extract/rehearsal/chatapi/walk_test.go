@@ -34,7 +34,7 @@ func (c *client) follow(stream chatferry.Stream, start string, limit int) (recor
 // TestWalkIncremental reads chats as an incremental connector does, at both roots and with several sizes of pages, and
 // finds every chat at its newest, deleted ones included.
 func TestWalkIncremental(t *testing.T) {
-	s, _, c := serve(t, small(), Options{})
+	s, _, c := serve(t, rehearsal.Options{Seed: 21, Chats: 600}, Options{})
 	want := ledger(t, s, chatferry.Chats)
 	for _, root := range []string{"/api/v2", "/api/v2/chat"} {
 		for _, limit := range []int{3, 7, 100, 1000} {
