@@ -24,20 +24,33 @@ const (
 	ledgerOffset
 )
 
+// The columns of a ledger by which a record is identified and ordered among those with its key.
+const (
+	LedgerStream      = "stream"
+	LedgerKey         = "key"
+	LedgerVersion     = "version"
+	LedgerDisposition = "disposition"
+	LedgerShard       = "_source_shard"
+	LedgerOffset      = "_source_offset"
+)
+
+// LedgerSchema returns the columns of a ledger.
+func LedgerSchema() *arrow.Schema { return ledgerSchema() }
+
 // ledgerSchema returns the columns of a ledger. Only the version may be null: the record has none.
 func ledgerSchema() *arrow.Schema {
 	few := arrow.NewMetadata([]string{MetaDictionary}, []string{"1"})
 	return arrow.NewSchema([]arrow.Field{
-		ledgerStream:      {Name: "stream", Type: arrow.BinaryTypes.String, Metadata: few},
-		ledgerKey:         {Name: "key", Type: arrow.BinaryTypes.String},
-		ledgerVersion:     {Name: "version", Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
+		ledgerStream:      {Name: LedgerStream, Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerKey:         {Name: LedgerKey, Type: arrow.BinaryTypes.String},
+		ledgerVersion:     {Name: LedgerVersion, Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
 		ledgerRawSHA256:   {Name: "raw_sha256", Type: &arrow.FixedSizeBinaryType{ByteWidth: 32}},
 		ledgerRawLen:      {Name: "raw_len", Type: arrow.PrimitiveTypes.Int64},
-		ledgerDisposition: {Name: "disposition", Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerDisposition: {Name: LedgerDisposition, Type: arrow.BinaryTypes.String, Metadata: few},
 		ledgerReason:      {Name: "reason", Type: arrow.BinaryTypes.String, Metadata: few},
-		ledgerShard:       {Name: "_source_shard", Type: arrow.PrimitiveTypes.Int64},
+		ledgerShard:       {Name: LedgerShard, Type: arrow.PrimitiveTypes.Int64},
 		ledgerSeq:         {Name: "_source_seq", Type: arrow.PrimitiveTypes.Int64},
-		ledgerOffset:      {Name: "_source_offset", Type: arrow.PrimitiveTypes.Int64},
+		ledgerOffset:      {Name: LedgerOffset, Type: arrow.PrimitiveTypes.Int64},
 	}, nil)
 }
 
@@ -69,7 +82,7 @@ func ledgerRecord(shard chatferry.ShardID, seq uint64, entries []chatferry.Ledge
 
 // ledgerEntries is the entryTerms of a ledger.
 func ledgerEntries(rec arrow.Record) (d chatferry.Digest, err error) {
-	at := rec.Schema().FieldIndices("stream")
+	at := rec.Schema().FieldIndices(LedgerStream)
 	if len(at) != 1 {
 		return d, fmt.Errorf("there is no column stream")
 	}

@@ -20,6 +20,7 @@ type RowReader struct {
 	file    *file.Reader
 	rows    *pqarrow.FileReader
 	schema  *arrow.Schema
+	fields  []int                   // of the file that are read: the schema's, in its order
 	columns []*pqarrow.ColumnReader // of the open row group
 	group   int                     // the open row group, -1 before the first
 	left    int64                   // rows of it that were not read yet
@@ -33,7 +34,11 @@ const (
 )
 
 // OpenRows opens a Parquet file of size bytes, which the caller closes after the last Next.
-func OpenRows(r io.ReaderAt, size int64) (*RowReader, error) {
+func OpenRows(r io.ReaderAt, size int64) (*RowReader, error) { return OpenColumns(r, size) }
+
+// OpenColumns is OpenRows for some columns, in the order in which they are named; for all of them if none is named. The
+// others are not read.
+func OpenColumns(r io.ReaderAt, size int64, names ...string) (*RowReader, error) {
 	registerZstd()
 	out := &RowReader{group: -1}
 	err := recovered(func() (err error) {
@@ -47,8 +52,10 @@ func OpenRows(r io.ReaderAt, size int64) (*RowReader, error) {
 		if err != nil {
 			return err
 		}
-		out.schema, err = out.rows.Schema()
-		return err
+		if out.schema, err = out.rows.Schema(); err != nil {
+			return err
+		}
+		return out.choose(names)
 	})
 	if err != nil {
 		return nil, err
@@ -56,7 +63,27 @@ func OpenRows(r io.ReaderAt, size int64) (*RowReader, error) {
 	return out, nil
 }
 
-// Schema returns the columns of the file.
+// choose narrows what is read to the columns with these names.
+func (r *RowReader) choose(names []string) error {
+	if len(names) == 0 {
+		for i := range r.schema.NumFields() {
+			r.fields = append(r.fields, i)
+		}
+		return nil
+	}
+	var chosen []arrow.Field
+	for _, name := range names {
+		at := r.schema.FieldIndices(name)
+		if len(at) != 1 {
+			return fmt.Errorf("there is no column %s", name)
+		}
+		r.fields, chosen = append(r.fields, at[0]), append(chosen, r.schema.Field(at[0]))
+	}
+	r.schema = arrow.NewSchema(chosen, nil)
+	return nil
+}
+
+// Schema returns the columns that are read.
 func (r *RowReader) Schema() *arrow.Schema { return r.schema }
 
 // Groups returns the number of rows of each row group.
@@ -107,22 +134,39 @@ func (r *RowReader) openGroup(g int) error {
 		return fmt.Errorf("it has %d rows", meta.NumRows)
 	}
 	r.left = meta.NumRows
-	r.step = recordRows
-	if meta.NumRows > 0 && meta.TotalByteSize > recordBytes {
-		r.step = max(1, min(r.step, recordBytes/(meta.TotalByteSize/meta.NumRows+1)))
-	}
 	leaves := make(map[int]bool, len(meta.Columns))
 	for i := range meta.Columns {
 		leaves[i] = true
 	}
-	for i := range r.schema.NumFields() {
-		c, err := r.rows.GetFieldReader(context.Background(), i, leaves, []int{g})
+	r.step = recordRows
+	if size := r.groupBytes(g); meta.NumRows > 0 && size > recordBytes {
+		r.step = max(1, min(r.step, recordBytes/(size/meta.NumRows+1)))
+	}
+	for i, field := range r.fields {
+		c, err := r.rows.GetFieldReader(context.Background(), field, leaves, []int{g})
 		if err != nil {
 			return fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
 		}
 		r.columns = append(r.columns, c)
 	}
 	return nil
+}
+
+// groupBytes is the size of what is read of a row group, uncompressed. Column i of a file of chatferry is its leaf i; of
+// another one everything counts.
+func (r *RowReader) groupBytes(g int) int64 {
+	meta := r.file.MetaData().RowGroups[g]
+	if len(r.fields) == len(meta.Columns) {
+		return meta.TotalByteSize
+	}
+	var size int64
+	for _, field := range r.fields {
+		if field >= len(meta.Columns) || meta.Columns[field].MetaData == nil {
+			return meta.TotalByteSize
+		}
+		size += meta.Columns[field].MetaData.TotalUncompressedSize
+	}
+	return size
 }
 
 func (r *RowReader) read(n int64) (arrow.Record, error) {

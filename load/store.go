@@ -22,12 +22,14 @@ type Store interface {
 
 // Target says what a staging file is for.
 type Target struct {
-	Shard chatferry.ShardID
+	Shard chatferry.ShardID // 0 for a file that a replace adds
 	Epoch uint64
-	Seq   uint64
-	Label string // a table, LabelLedger or LabelQuarantine
-	Nonce string // tells apart two attempts to build one Part; hex digits
-	Name  string // the final name below the root
+	Seq   uint64 // of a file that a replace adds, the number in its name
+	// Generation is that of the replace that adds the file; 0 for a file of a Part.
+	Generation uint64
+	Label      string // a table, LabelLedger or LabelQuarantine
+	Nonce      string // tells apart two attempts to build one Part; hex digits
+	Name       string // the final name below the root
 }
 
 // The Labels of files that do not hold rows of a table.

@@ -1,7 +1,8 @@
 // Package local is the load.Store on a local disk.
 //
-// A file is built as _chatferry/staging/<shard>.e<epoch>.<seq>.<label>.<nonce>.tmp and published by giving it its final
-// name with link(2), which never replaces a file. The order of operations is what makes a crash harmless:
+// A file is built as _chatferry/staging/<shard>.e<epoch>.<seq>.<label>.<nonce>.tmp, one that a replace adds as
+// _chatferry/staging/r<generation>.e<epoch>.<number>.<label>.<nonce>.tmp, and published by giving it its final name with
+// link(2), which never replaces a file. The order of operations is what makes a crash harmless:
 //
 //	stage    write, fsync the file; after the last file of the Part, fsync the staging folder
 //	publish  link(staging, final); fsync the final folder; unlink staging
@@ -43,6 +44,9 @@ func New(root atomicfile.FS) *Store {
 
 // stagingName is the reference of a staging file.
 func stagingName(t load.Target) string {
+	if t.Generation > 0 {
+		return fmt.Sprintf("%s/r%012d.e%012d.%012d.%s.%s.tmp", stagingDir, t.Generation, t.Epoch, t.Seq, t.Label, t.Nonce)
+	}
 	return fmt.Sprintf("%s/%s.e%012d.%012d.%s.%s.tmp", stagingDir, t.Shard, t.Epoch, t.Seq, t.Label, t.Nonce)
 }
 
@@ -52,11 +56,15 @@ func parseStagingName(name string) (shard chatferry.ShardID, epoch uint64, ok bo
 	if len(parts) != 6 || parts[5] != "tmp" || !strings.HasPrefix(parts[1], "e") {
 		return 0, 0, false
 	}
-	id, err1 := strconv.ParseUint(parts[0], 10, 64)
+	number, added := strings.CutPrefix(parts[0], "r")
+	id, err1 := strconv.ParseUint(number, 10, 64)
 	epoch, err2 := strconv.ParseUint(parts[1][1:], 10, 64)
 	_, err3 := strconv.ParseUint(parts[2], 10, 64)
 	if err := errors.Join(err1, err2, err3); err != nil {
 		return 0, 0, false
+	}
+	if added {
+		return 0, epoch, true // the number is a generation
 	}
 	return chatferry.ShardID(id), epoch, true
 }

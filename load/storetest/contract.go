@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) load.Store) {
 		{"staged bytes of another size are refused", testPublishDamaged},
 		{"unpublishing may be repeated", testUnpublish},
 		{"staging is listed by Shard", testList},
+		{"what replaces add is listed under no Shard", testListAdded},
 		{"one attempt cannot overwrite another", testCreateTwice},
 		{"discarding may be repeated", testDiscard},
 		{"nothing can be written after staging", testWriteAfterStage},
@@ -239,6 +240,28 @@ func testList(t *testing.T, s load.Store) {
 	}
 	wantStaged(t, s, 70, 1)
 	wantStaged(t, s, 71, 0)
+}
+
+func testListAdded(t *testing.T, s load.Store) {
+	stage(t, s, target(7, 1, 1, "aa"), []byte("x"))
+	to := load.Target{
+		Generation: 7, Epoch: 2, Seq: 1, Label: "visitors", Nonce: "bb", Name: load.ReplacedRowsName("visitors", 7, 1),
+	}
+	f := stage(t, s, to, []byte("rows"))
+	wantStaged(t, s, 7, 1)
+	for _, added := range wantStaged(t, s, 0, 1) {
+		if added.Shard != 0 || added.Epoch != 2 || added.Ref != f.Staging {
+			t.Errorf("listed %+v, staged %s", added, f.Staging)
+		}
+	}
+	must(t, s.Publish(t.Context(), f))
+	wantPublished(t, s, f.Name, "rows")
+	wantStaged(t, s, 0, 0)
+	other := to
+	other.Name = load.ReplacedRowsName("visitors", 7, 2)
+	gone := stage(t, s, other, []byte("rows"))
+	must(t, s.Unstage(t.Context(), chatferry.Staged{Ref: gone.Staging, Epoch: 2}))
+	wantStaged(t, s, 0, 0)
 }
 
 func testCreateTwice(t *testing.T, s load.Store) {

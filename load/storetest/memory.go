@@ -79,7 +79,7 @@ func (m *Memory) Create(_ context.Context, t load.Target) (load.Staging, error) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.init()
-	ref := fmt.Sprintf("%s.e%d.%d.%s.%s", t.Shard, t.Epoch, t.Seq, t.Label, t.Nonce)
+	ref := fmt.Sprintf("%s.r%d.e%d.%d.%s.%s", t.Shard, t.Generation, t.Epoch, t.Seq, t.Label, t.Nonce)
 	if m.staged[ref] != nil {
 		return nil, fmt.Errorf("create %s: %w", ref, fs.ErrExist)
 	}
