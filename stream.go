@@ -31,6 +31,10 @@ const (
 	DepartmentEvents Stream = "department_events"
 	Conversions      Stream = "conversions"
 
+	// The files that were sent in chats: a record for each entry of a history that names one. No account and no dump gives
+	// such records; they are made of the chats that a dataset holds, and of what the address of a file answers.
+	Attachments Stream = "attachments"
+
 	// The analytics files of the Chat dashboard (CSV), one Stream for each report.
 	AnalyticsAgentActivity           Stream = "analytics_agent_activity"
 	AnalyticsChatActivity            Stream = "analytics_chat_activity"
@@ -51,7 +55,7 @@ const (
 
 var streams = []Stream{
 	Account, Agents, Roles, Departments, Skills, Shortcuts, Triggers, Goals, Bans, RoutingSettings, OAuthClients,
-	Chats, Visitors, AgentTimeline, AgentEvents, DepartmentEvents, Conversions,
+	Chats, Visitors, AgentTimeline, AgentEvents, DepartmentEvents, Conversions, Attachments,
 	AnalyticsAgentActivity, AnalyticsChatActivity, AnalyticsDepartmentAgentActivity, AnalyticsDepartmentChatActivity,
 	AnalyticsLoginSessions, AnalyticsServingSessions, AnalyticsStatusSessions,
 }
@@ -59,11 +63,18 @@ var streams = []Stream{
 // Streams returns every Stream in the order in which they are carried over. The caller owns the slice.
 func Streams() []Stream { return slices.Clone(streams) }
 
+// Given returns the Streams whose records an account or a dump gives, in the same order: all but those that are Made. The
+// caller owns the slice.
+func Given() []Stream { return slices.DeleteFunc(Streams(), Stream.Made) }
+
 // Known reports whether s is one of Streams.
 func (s Stream) Known() bool { return slices.Contains(streams, s) }
 
 // CSV reports whether the records of s are rows of CSV files rather than JSON values.
 func (s Stream) CSV() bool { return strings.HasPrefix(string(s), "analytics_") }
+
+// Made reports whether the records of s are made by chatferry itself, out of those of other Streams.
+func (s Stream) Made() bool { return s == Attachments }
 
 // Secret reports whether records of s hold credentials, which are removed before hashing and never kept.
 func (s Stream) Secret() bool { return s == OAuthClients }

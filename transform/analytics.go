@@ -13,6 +13,28 @@ func visitorFields() []field {
 	}
 }
 
+// attachmentFields: content_base64 is the whole file, so it has neither a dictionary nor statistics.
+func attachmentFields() []field {
+	return []field{
+		str(ColumnChatID).isKey(),
+		integer(ColumnIndex).isKey(),
+		text("url"),
+		text("name"),
+		integer("size"),
+		low("mime_type"),
+		low("status"),
+		low("reason"),
+		integer("http_status"),
+		low("content_type"),
+		low("content_encoding"),
+		integer("content_length"),
+		seconds("fetched_at"),
+		integer("fetched_size"),
+		str("sha256"),
+		text("content_base64"),
+	}
+}
+
 func agentTimelineFields() []field {
 	return []field{
 		integer("agent_id").isKey().upgraded(),

@@ -40,6 +40,8 @@ func KeyOf(s chatferry.Stream) Key {
 		k.Else = "name"
 	case s == chatferry.AgentTimeline:
 		k.Columns = []string{"agent_id", "start_time"}
+	case s == chatferry.Attachments:
+		k.Columns = []string{ColumnChatID, ColumnIndex}
 	case s == chatferry.Account:
 		k.Columns, k.Default = []string{"account_key"}, "account"
 	case s == chatferry.RoutingSettings:

@@ -23,6 +23,7 @@ func TestKeys(t *testing.T) {
 		{chatferry.Triggers, `{"name":"Chat Rescuer"}`, "Chat Rescuer", 0},
 		{chatferry.Triggers, `{"id":null,"name":"n"}`, "n", 0},
 		{chatferry.AgentTimeline, `{"start_time":"2021-04-26T13:54:02.171963Z","agent_id":7}`, "7|1619445242171963", 0},
+		{chatferry.Attachments, `{"chat_id":"1704.1.x","index":3}`, "1704.1.x|3", 0},
 		{chatferry.Account, `{"account_key":"k"}`, "k", 0},
 		{chatferry.Account, `{"status":"active"}`, "account", 0},
 		{chatferry.Account, `{"account_key":{}}`, "account", 0},

@@ -184,6 +184,15 @@ func TestQuirks(t *testing.T) {
 			"conversion", chatferry.Conversions, `{"id":"c","timestamp":"2020-01-01T00:00:00Z","goal_id":null,"goal_name":null,"attribution":{"chat_id":"x"}}`,
 			want{"conversions.attribution_chat_id": "x", "conversions._extra": "(null)"},
 		},
+		{
+			"attachment that was fetched", chatferry.Attachments,
+			`{"chat_id":"x","index":4,"url":"https://files.example.com/a.png","name":"a.png","size":3,"mime_type":"image/png","status":"fetched","http_status":200,` +
+				`"content_type":"image/png","fetched_at":"2021-04-26T13:54:02Z","fetched_size":3,"sha256":"ba78","content_base64":"YWJj"}`,
+			want{
+				"attachments.content_base64": "YWJj", "attachments.index": "4", "attachments.fetched_size": "3",
+				"attachments.fetched_at": "2021-04-26T13:54:02.000000Z", "attachments.reason": "(null)", "attachments._extra": "(null)",
+			},
+		},
 		{"visitor with a number for id", chatferry.Visitors, `{"id":1,"banned":false,"created":"2014-09-01T10:29:59Z"}`, want{"visitors.id": "1", "visitors._extra": `{"id":1}`}},
 		{"ban without a date", chatferry.Bans, `{"id":124900251,"type":"ip_address","ip_address":"27.55.75.161","reason":"r"}`, want{"bans.created_at": "(null)"}},
 		{"ban with a null date", chatferry.Bans, `{"id":"5","created_at":null}`, want{"bans.id": "5", "bans._extra": `{"id":"5","created_at":null}`}},

@@ -21,8 +21,8 @@ const (
 	ColumnSourceShard  = "_source_shard"  // the Shard the record was read from,
 	ColumnSourceSeq    = "_source_seq"    // the Part it was loaded with,
 	ColumnSourceOffset = "_source_offset" // and its Offset
-	ColumnChatID       = "chat_id"        // child tables: the chat
-	ColumnIndex        = "index"          // child tables: the element's index in its array
+	ColumnChatID       = "chat_id"        // child tables and attachments: the chat
+	ColumnIndex        = "index"          // the same: the element's index in its array
 )
 
 // storage is the physical form of a column.
@@ -105,6 +105,8 @@ func tableFields(t chatferry.Table) []field {
 		return departmentEventFields()
 	case chatferry.Conversions.Parent():
 		return conversionFields()
+	case chatferry.Attachments.Parent():
+		return attachmentFields()
 	}
 	if s := chatferry.Stream(t); s.CSV() && s.Known() {
 		return csvFields(s)

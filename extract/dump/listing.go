@@ -117,10 +117,10 @@ func splitPlace(p string) (chatferry.Stream, string, error) {
 	}
 	name, at, found := strings.Cut(p, "=")
 	s := chatferry.Stream(name)
-	if !found || !s.Known() {
+	if !found || !dumped(s) {
 		if found && name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz_") == "" {
 			return "", "", chatferry.Errorf(chatferry.KindUsage, "put ./ in front if it is a file; the Streams are "+streamNames(),
-				"%q is not the name of a Stream", name)
+				"%q is not the name of a Stream that a dump holds", name)
 		}
 		return "", p, nil
 	}
@@ -132,7 +132,7 @@ func splitPlace(p string) (chatferry.Stream, string, error) {
 
 func streamNames() string {
 	var names []string
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		names = append(names, string(s))
 	}
 	return strings.Join(names, ", ")

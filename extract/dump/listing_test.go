@@ -123,6 +123,12 @@ func TestListPlaces(t *testing.T) {
 		},
 		{"a stream's own file has any name", []string{"goals=" + filepath.Join(other, "odd name")}, []string{"goals odd name"}, nil},
 		{"a file tells its stream", []string{filepath.Join(other, "agents.json.gz")}, []string{"agents agents.json.gz"}, nil},
+		{
+			"attachments are files, not records",
+			[]string{folder(t, map[string]string{"chats.json": "", "attachments/a.json": "", "attachments.json": ""})},
+			[]string{"chats chats.json"},
+			[]string{"attachments: a folder that is not named after a Stream", "attachments.json: its name does not begin with the name of a Stream"},
+		},
 		{"several places", []string{filepath.Join(other, "agents.json.gz"), twice}, []string{"agents agents.json.gz", "chats chats.json"}, nil},
 	}
 	for _, tt := range tests {
@@ -149,6 +155,7 @@ func TestListPlaces(t *testing.T) {
 		{"missing folder", []string{filepath.Join(dir, "missing")}, chatferry.KindEnvironment, "missing"},
 		{"missing own file", []string{"chats=" + filepath.Join(dir, "nothing")}, chatferry.KindEnvironment, "nothing"},
 		{"no such stream", []string{"chat=" + dir}, chatferry.KindUsage, `"chat" is not the name of a Stream`},
+		{"stream that no dump holds", []string{"attachments=" + dir}, chatferry.KindUsage, `"attachments" is not the name of a Stream`},
 		{"no path", []string{"chats="}, chatferry.KindUsage, "names no path"},
 		{"empty place", []string{""}, chatferry.KindUsage, "is empty"},
 		{"no place", nil, chatferry.KindUsage, "no place"},

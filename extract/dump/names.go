@@ -30,10 +30,14 @@ var reports = []struct {
 // analyticsFolder may hold CSV files under the names of the dashboard.
 const analyticsFolder = "analytics"
 
-// streamOfFolder returns the Stream that a top-level folder holds.
+// dumped reports whether a dump can hold s.
+func dumped(s chatferry.Stream) bool { return s.Known() && !s.Made() }
+
+// streamOfFolder returns the Stream that a top-level folder holds. A folder of attachments holds files as they were sent,
+// not records.
 func streamOfFolder(name string) (chatferry.Stream, bool) {
 	s := chatferry.Stream(strings.ToLower(name))
-	return s, s.Known()
+	return s, dumped(s)
 }
 
 // streamOfFile tells a file's Stream by its name: a Stream's name followed by a dot, a hyphen or an underscore, or the
@@ -47,7 +51,7 @@ func streamOfFile(name string) (chatferry.Stream, bool) {
 			best, longest = s, len(prefix)
 		}
 	}
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		try(string(s), s)
 	}
 	if isCSV(name) {

@@ -41,7 +41,7 @@ func sum(a *Account, s chatferry.Stream) string {
 func TestGolden(t *testing.T) {
 	a := New(Options{Seed: 7, Chats: 700, Duplicates: 0.05, Big: 1, BigBytes: 100_000})
 	var got []byte
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		got = append(got, string(s)+" "+sum(a, s)+"\n"...)
 	}
 	name := filepath.Join("testdata", "golden.txt")
@@ -97,7 +97,7 @@ func TestRuns(t *testing.T) {
 func TestSmallAccounts(t *testing.T) {
 	for _, chats := range []int64{-1, 0, 1, 2, 13, 499, 500} {
 		a := New(Options{Seed: 5, Chats: chats, Duplicates: 0.5, Big: 3, BigBytes: 10_000})
-		for _, s := range chatferry.Streams() {
+		for _, s := range chatferry.Given() {
 			truth := a.Truth(s)
 			if s == chatferry.Chats && truth.Keys+truth.QuarantinedTotal()+truth.ExcludedTotal() < max(0, chats) {
 				t.Errorf("%d chats: %+v", chats, truth)

@@ -103,7 +103,7 @@ type job struct {
 
 func (a *Account) jobs(l Layout) []*job {
 	var jobs []*job
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		split := l.Split(s)
 		if s != chatferry.Chats || split == (Split{}) {
 			jobs = append(jobs, &job{stream: s, records: a.Records(s), split: split})

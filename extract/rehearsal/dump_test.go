@@ -166,7 +166,7 @@ func TestWriteDump(t *testing.T) {
 				}
 				got[f.Stream] = append(got[f.Stream], rs...)
 			}
-			for _, s := range chatferry.Streams() {
+			for _, s := range chatferry.Given() {
 				var want []string
 				lines := s.CSV() || strings.HasPrefix(name, "lines")
 				for r := range a.Records(s) {

@@ -97,7 +97,7 @@ func TestReports(t *testing.T) {
 	t.Logf("seed %d", seed)
 	type sums map[string]int64
 	totals := map[chatferry.Stream]sums{}
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		if !s.CSV() {
 			continue
 		}

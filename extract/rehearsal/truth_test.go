@@ -19,7 +19,7 @@ func TestTruthAddsUp(t *testing.T) {
 		{Seed: 5, Chats: 2000, Message: 0.2},
 	} {
 		a := New(o)
-		for _, s := range chatferry.Streams() {
+		for _, s := range chatferry.Given() {
 			truth := a.Truth(s)
 			if truth.Read != truth.Loaded+truth.QuarantinedTotal()+truth.ExcludedTotal() {
 				t.Errorf("%+v, %s: %+v does not add up", o, s, truth)

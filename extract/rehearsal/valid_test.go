@@ -301,7 +301,7 @@ func TestStreams(t *testing.T) {
 		known["visitor"+string(r.ID)] = true
 	}
 	converted := map[string]int{}
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		if s.CSV() {
 			continue
 		}

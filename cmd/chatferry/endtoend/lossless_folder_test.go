@@ -34,7 +34,7 @@ func TestLosslessFolder(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, s := range chatferry.Streams() {
+		for _, s := range chatferry.Given() {
 			if s.CSV() {
 				continue
 			}

@@ -37,7 +37,7 @@ func TestLosslessSpoiled(t *testing.T) {
 			account := rehearsal.New(rehearsal.Options{Seed: seed, Chats: 120, Bad: -1, Message: -1})
 			dir := t.TempDir()
 			want := map[chatferry.Stream]map[string]int{}
-			for _, s := range chatferry.Streams() {
+			for _, s := range chatferry.Given() {
 				if s.CSV() {
 					m.reports(t, dir, s, want)
 				} else {
@@ -46,7 +46,7 @@ func TestLosslessSpoiled(t *testing.T) {
 			}
 			p := &proof{carried: carryFolder(t, dir, smallCuts()), spaced: true}
 			p.prove(t)
-			for _, s := range chatferry.Streams() {
+			for _, s := range chatferry.Given() {
 				compareCounts(t, string(s)+" loaded", p.loaded[s], want[s])
 				compareCounts(t, string(s)+" quarantined", p.quarantined[s], nil)
 				compareCounts(t, string(s)+" in the ledger", p.set[s], nil)

@@ -72,7 +72,7 @@ func TestLossless(t *testing.T) {
 // compareWithAccount holds what was read from the dataset against the records of the account.
 func compareWithAccount(t *testing.T, p *proof, account *rehearsal.Account, written *rehearsal.Dump) {
 	t.Helper()
-	for _, s := range chatferry.Streams() {
+	for _, s := range chatferry.Given() {
 		truth := written.Truth[s]
 		if truth == nil {
 			t.Errorf("the dump has no %s", s)
