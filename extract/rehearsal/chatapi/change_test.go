@@ -114,9 +114,9 @@ func TestInsert(t *testing.T) {
 // TestGrowing: with a clock within the account's life, what is to come is not there yet.
 func TestGrowing(t *testing.T) {
 	clock := &clock{time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC)}
-	s, _, c := serve(t, small(), Options{Now: clock.now})
+	s, _, c := serve(t, rehearsal.Options{Seed: 21, Chats: 400}, Options{Now: clock.now})
 	last := 0
-	for range 6 {
+	for range 4 {
 		want := ledger(t, s, chatferry.Chats)
 		records := c.follow(chatferry.Chats, "0", 1000)
 		if len(want) <= last || len(records) != len(want) {
@@ -130,7 +130,7 @@ func TestGrowing(t *testing.T) {
 				}
 			}
 		}
-		clock.pass(300 * 24 * time.Hour)
+		clock.pass(400 * 24 * time.Hour)
 	}
 }
 
@@ -217,9 +217,9 @@ func TestWalkMoving(t *testing.T) {
 	for seed := range uint64(3) {
 		for _, neither := range []bool{false, true} {
 			late := 4 * time.Minute
-			s, clock, c := serve(t, rehearsal.Options{Seed: seed, Chats: 600}, Options{Change: Changes{
-				Seed: seed, Touches: 400, Inserts: 60, Deletes: 20, Late: late, Neither: neither,
-				Storms: []Storm{{Chats: 250, After: 7 * time.Minute}},
+			s, clock, c := serve(t, rehearsal.Options{Seed: seed, Chats: 300}, Options{Change: Changes{
+				Seed: seed, Touches: 200, Inserts: 60, Deletes: 20, Late: late, Neither: neither,
+				Storms: []Storm{{Chats: 120, After: 7 * time.Minute}},
 			}})
 			got := map[string]record{}
 			start := int64(0)
@@ -260,7 +260,7 @@ func TestWalkMoving(t *testing.T) {
 					t.Fatalf("seed %d: %s is as it never was", seed, id)
 				}
 			}
-			if settled < 200 {
+			if settled < 100 {
 				t.Fatalf("seed %d: only %d chats have settled", seed, settled)
 			}
 		}

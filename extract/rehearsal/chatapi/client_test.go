@@ -53,7 +53,7 @@ func serve(t *testing.T, a rehearsal.Options, o Options) (*Server, *clock, *clie
 	return s, c, &client{t: t, h: s, token: s.o.Token, root: "http://chat.test/api/v2"}
 }
 
-func small() rehearsal.Options { return rehearsal.Options{Seed: 21, Chats: 1200} }
+func small() rehearsal.Options { return rehearsal.Options{Seed: 21, Chats: 700} }
 
 // ask sends a request to a URL.
 func (c *client) ask(u string) *http.Response {
@@ -131,10 +131,16 @@ type envelope struct {
 func (c *client) export(u string, stream chatferry.Stream) envelope {
 	c.t.Helper()
 	var e envelope
-	b := c.get(u, &e)
-	var all map[string]json.RawMessage
-	decode(c.t, b, &all)
-	decode(c.t, all[string(stream)], &e.records)
+	b := c.get(u, nil)
+	name, rest, _ := bytes.Cut(b, []byte(":")) // so that a long array is decoded once
+	if string(name) != `{"`+string(stream)+`"` {
+		c.t.Fatalf("the envelope begins with %s", name)
+	}
+	d := json.NewDecoder(bytes.NewReader(rest))
+	if err := d.Decode(&e.records); err != nil {
+		c.t.Fatal(err)
+	}
+	decode(c.t, append([]byte(`{"count":0`), rest[d.InputOffset():]...), &e)
 	if e.Count != len(e.records) {
 		c.t.Fatalf("count is %d, the page has %d", e.Count, len(e.records))
 	}

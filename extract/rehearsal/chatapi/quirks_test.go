@@ -213,7 +213,7 @@ func TestFirstEra(t *testing.T) {
 // TestBroken: records that no row can be made of are served if asked for, but never what would break the page.
 func TestBroken(t *testing.T) {
 	for _, broken := range []bool{false, true} {
-		a := rehearsal.Options{Seed: 27, Chats: 800, Bad: 0.05}
+		a := rehearsal.Options{Seed: 27, Chats: 520, Bad: 0.05}
 		s, _, c := serve(t, a, Options{Quirks: Quirks{Broken: broken}})
 		codes := map[chatferry.Code]int{}
 		for e := range s.Ledger(chatferry.Chats) {
