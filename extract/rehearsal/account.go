@@ -19,6 +19,8 @@ type Options struct {
 	Message float64
 	// Duplicates is the share of chats that occur again later, changed and with a greater update_timestamp: 0.
 	Duplicates float64
+	// Upgraded gives agents and departments the ids that they have in the upgraded account; all else is the same.
+	Upgraded bool
 	// Big is how many chats have a history of BigBytes: 0, and 3 MiB.
 	Big      int
 	BigBytes int

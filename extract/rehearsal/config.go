@@ -171,8 +171,12 @@ func (a *Account) departmentRecords() []string {
 		if d == 1 {
 			enabled = "1"
 		}
-		out = append(out, fmt.Sprintf(`{"id":%d,"name":%s,"description":%s,"enabled":%s,"members":%s,"settings":{}}`,
-			dep.id, quoted(dep.name), quoted(dep.description), enabled, intList(members)))
+		settings := ""
+		if a.o.Upgraded {
+			settings = fmt.Sprintf(`"chat_enabled":%t,"solved_ticket_reassignment_strategy":"","support_group_id":%d`, dep.enabled, dep.id)
+		}
+		out = append(out, fmt.Sprintf(`{"id":%d,"name":%s,"description":%s,"enabled":%s,"members":%s,"settings":{%s}}`,
+			dep.id, quoted(dep.name), quoted(dep.description), enabled, intList(members), settings))
 	}
 	return out
 }

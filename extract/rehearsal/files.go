@@ -11,7 +11,11 @@ var (
 	fileTypes = [...]string{"application/pdf", "image/jpeg", "image/png", "image/png"}
 )
 
-const domFile domain = 1 << 20 // behind all quirks
+// Domains behind those of all quirks.
+const (
+	domFile domain = 1<<20 + iota
+	domUpgrade
+)
 
 // A file's name holds what its bytes follow from: nine digits of a seed, one for its type, five for its size, and two
 // that no other name has.

@@ -173,7 +173,7 @@ const tailInverse = 49_754_767_363
 // number undoes appendSuffix, whose digits stand before the last ones of an id.
 func (a *Account) number(id string, kind uint64, after int) (int64, bool) {
 	to := len(id) - after
-	if to < 13 || id[to-13-1:to-13] != "." {
+	if to < 14 || id[to-13-1:to-13] != "." {
 		return 0, false
 	}
 	tail, ok := parseBase62(id[to-6 : to])

@@ -2,7 +2,11 @@ package rehearsal
 
 import (
 	"bytes"
+	"fmt"
+	"iter"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 
 	"chatferry"
@@ -26,8 +30,8 @@ func TestSingleChats(t *testing.T) {
 			t.Fatalf("the id %s of chat %d is said to be of chat %d, %t", ids[i], i, n, ok)
 		}
 	}
-	for _, id := range []string{"", "x", "1704.1.", string(ids[3]) + "0", "1704" + string(ids[3][4:]), string(ids[3][:len(ids[3])-1]) + "!"} {
-		if n, ok := a.ChatNumber(id); ok && string(a.AppendChatID(nil, n, 0)) != string(ids[3]) {
+	for _, id := range []string{"", "x", "1704.1.", "0123456789abc", ".0123456789abc", string(ids[3]) + "0", "1704" + string(ids[3][4:]), string(ids[3][:len(ids[3])-1]) + "!"} {
+		if n, ok := a.ChatNumber(id); ok && n < 2000 && string(a.AppendChatID(nil, n, 0)) != string(ids[3]) {
 			t.Errorf("%q is taken for the id of chat %d", id, n)
 		}
 	}
@@ -187,5 +191,42 @@ func TestFiles(t *testing.T) {
 	}
 	if _, _, ok := other.File(name); ok {
 		t.Error("another account has the same file")
+	}
+}
+
+// TestUpgraded: the upgrade changes the ids of agents and departments everywhere, and nothing else.
+func TestUpgraded(t *testing.T) {
+	old, now := New(Options{Seed: 17, Chats: 700}), New(Options{Seed: 17, Chats: 700, Upgraded: true})
+	var names []string
+	for i := range old.agents {
+		names = append(names, fmt.Sprint(now.agents[i].id), fmt.Sprint(old.agents[i].id))
+		if n := len(fmt.Sprint(now.agents[i].id)); n != 12 {
+			t.Errorf("an agent's id of %d digits", n)
+		}
+	}
+	for d := range old.departments {
+		names = append(names, fmt.Sprint(now.departments[d].id), fmt.Sprint(old.departments[d].id))
+	}
+	back := strings.NewReplacer(names...)
+	for _, s := range []chatferry.Stream{chatferry.Chats, chatferry.Agents, chatferry.Departments, chatferry.AgentEvents, chatferry.Visitors} {
+		next, stop := iter.Pull(now.Records(s))
+		changed := 0
+		for r := range old.Records(s) {
+			n, ok := next()
+			if !ok {
+				t.Fatalf("%s: records are missing", s)
+			}
+			text := regexp.MustCompile(`"settings":\{[^}]*\}`).ReplaceAllString(string(n.Raw), `"settings":{}`)
+			if text != string(r.Raw) {
+				changed++
+			}
+			if got := back.Replace(text); got != string(r.Raw) && r.Outcome.Code == "" {
+				t.Fatalf("%s: more than ids changed:\n%s\n%s", s, got, r.Raw)
+			}
+		}
+		stop()
+		if (changed == 0) != (s == chatferry.Visitors) {
+			t.Errorf("%s: %d records changed", s, changed)
+		}
 	}
 }

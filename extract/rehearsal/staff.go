@@ -124,6 +124,25 @@ func (a *Account) hireStaff() {
 		ag.starts = 7*hour + int64(i%5)*90*minute
 		a.agents = append(a.agents, ag)
 	}
+	if a.o.Upgraded {
+		a.upgradeStaff()
+	}
+}
+
+// upgradeStaff gives agents the ids of users of the ticket system, and departments those of its groups. Neither follows
+// from the id before.
+func (a *Account) upgradeStaff() {
+	r := a.rng(domUpgrade, 0)
+	id := int64(360_000_000_000 + r.intn(900_000_000))
+	for i := range a.agents {
+		id += int64(r.between(11, 90_000_000))
+		a.agents[i].id = id
+	}
+	id = int64(7_000_000_000_000 + r.intn(900_000_000_000))
+	for d := range a.departments {
+		id += int64(r.between(11, 90_000_000))
+		a.departments[d].id = id
+	}
 }
 
 // emailName is the local part of an agent's e-mail address. One is spelled with capitals.

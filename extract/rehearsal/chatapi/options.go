@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"strings"
 	"time"
 
 	"chatferry"
@@ -125,6 +126,9 @@ func (o *Options) defaults() error {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Files != "" && !strings.HasSuffix(o.Files, "/") {
+		o.Files += "/"
 	}
 	if o.Burst == 0 {
 		o.Burst = o.Rate

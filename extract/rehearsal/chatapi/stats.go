@@ -23,7 +23,7 @@ type Stats struct {
 func newStats() Stats { return Stats{Requests: map[string]map[int]int64{}} }
 
 // Total sums the requests to the API, whatever came of them.
-func (s *Stats) Total() int64 {
+func (s Stats) Total() int64 {
 	var n int64
 	for endpoint, statuses := range s.Requests {
 		if endpoint == tokenPath || endpoint == filesRoot+"/{}" {
