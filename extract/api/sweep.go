@@ -1,0 +1,216 @@
+package api
+
+import (
+	"slices"
+	"sync"
+	"time"
+
+	"chatferry"
+)
+
+// SweepOptions say when a Stream is complete.
+type SweepOptions struct {
+	// Overlap is how far before the begin of the pass before it a sweep begins, and how long after that it may begin at
+	// the earliest. 0: one sweep, at once.
+	Overlap time.Duration
+	Streams []chatferry.Stream // nil: all
+	Until   time.Time          // what lies behind is not asked for; zero: there is no such bound
+	Trial   bool               // a run that ends after a number of records: no sweeps
+}
+
+// Sweeper decides on sweeps. While a Stream is read, its records change and new ones come; a sweep reads from a while
+// before the pass before it was begun to the Stream's proven end. The Stream is complete when two sweeps in a row brought
+// nothing that is older than the begin of the pass before and that this pass had not brought: then nothing came to light
+// late. Everything that was changed before the last sweep was begun has then been read: that is the watermark.
+//
+//	windows    [ … … … … … … … … … T)            begun at b0, T = b0 - Overlap
+//	sweep 1                        [T … b0 … end  begun at b1
+//	sweep 2              [b1 - Overlap … b1 … end begun at b2, at least Overlap after b1
+//
+// What a pass brought is remembered by this process alone, and only of the time that the next one reads again. After a
+// restart the sweeps before it prove nothing, so that two or three more are made.
+//
+// Of chats that are read by list or search a sweep finds those that began or ended since, not those that were edited.
+type Sweeper struct {
+	o SweepOptions
+
+	mu     sync.Mutex
+	passes map[pass]*brought
+}
+
+type pass struct {
+	stream chatferry.Stream
+	number int
+}
+
+// brought is what a sweep brought, of which this process saw all.
+type brought struct {
+	begun  time.Time
+	shard  chatferry.ShardID
+	late   int64           // records older than the begin of the pass before, which that had not brought
+	hashes map[uint64]bool // identities of what the next sweep reads again
+}
+
+// broughtMost bounds the memory of one pass. Beyond it records count as not brought, which costs a sweep, not a record.
+const broughtMost = 1 << 20
+
+// NewSweeper returns a Sweeper. The Source must be told of it.
+func NewSweeper(o SweepOptions) *Sweeper {
+	return &Sweeper{o: o, passes: map[pass]*brought{}}
+}
+
+// began notes that a Shard is read from its beginning.
+func (w *Sweeper) began(shard *chatferry.Shard) {
+	if !isSweep(shard) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.passes[pass{shard.Stream, shard.API.Pass}] = &brought{begun: shard.API.Begun, shard: shard.ID, hashes: map[uint64]bool{}}
+	delete(w.passes, pass{shard.Stream, shard.API.Pass - 3})
+}
+
+func isSweep(shard *chatferry.Shard) bool { return shard.API.Pass > 0 && shard.API.Until.IsZero() }
+
+// note remembers what was read of a sweep.
+func (w *Sweeper) note(shard *chatferry.Shard, way *route, records [][]byte) {
+	if !isSweep(shard) || len(records) == 0 {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	now := w.passes[pass{shard.Stream, shard.API.Pass}]
+	if now == nil || now.shard != shard.ID {
+		return
+	}
+	// Since is in whole seconds, so the begin that it was reckoned from may be a little later.
+	begun := shard.API.Since.Add(w.o.Overlap + time.Second)
+	before := w.passes[pass{shard.Stream, shard.API.Pass - 1}]
+	if before != nil {
+		begun = before.begun
+	}
+	for _, raw := range records {
+		at, known := instantOf(raw, way.changed)
+		id := identityOf(raw, way.identity)
+		if (!known || at.Before(begun)) && (before == nil || !before.hashes[id]) {
+			now.late++
+		}
+		if (!known || !at.Before(now.begun.Add(-w.o.Overlap-time.Second))) && len(now.hashes) < broughtMost {
+			now.hashes[id] = true
+		}
+	}
+}
+
+// quiet reports whether a sweep is known to have brought nothing late.
+func (w *Sweeper) quiet(s chatferry.Stream, number int) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b := w.passes[pass{s, number}]
+	return number > 0 && b != nil && b.late == 0
+}
+
+// State is a planned Shard and whether it is done.
+type State struct {
+	Shard chatferry.Shard
+	Done  bool
+}
+
+// Sweep is what is to be done next.
+type Sweep struct {
+	Shards []chatferry.Shard // to read now
+	Wait   time.Duration     // until Next should be asked again, when there are no Shards to read yet
+	// Watermarks are the Streams that are complete, with the time before which every change was read, and Watermark the
+	// earliest of them. A Stream with Shards that are not done has none.
+	Watermarks map[chatferry.Stream]time.Time
+	Watermark  time.Time
+	Done       bool // there is nothing more to read or to wait for
+}
+
+// Next says what is to be done after the Shards of a dataset, of which nothing is being read. now is the server's time;
+// new Shards are numbered from next on.
+func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sweep {
+	var s Sweep
+	for _, stream := range Streams() {
+		if !Grows(stream) || w.o.Streams != nil && !slices.Contains(w.o.Streams, stream) {
+			continue
+		}
+		h := historyOf(stream, shards)
+		if len(h.last) == 0 || h.open {
+			continue
+		}
+		if mark, ok := w.complete(stream, h); ok {
+			if s.Watermarks == nil {
+				s.Watermarks = map[chatferry.Stream]time.Time{}
+			}
+			s.Watermarks[stream] = mark
+			if s.Watermark.IsZero() || mark.Before(s.Watermark) {
+				s.Watermark = mark
+			}
+			continue
+		}
+		if due := h.begun.Add(w.o.Overlap); now.Before(due) {
+			s.Wait = max(s.Wait, due.Sub(now))
+			continue
+		}
+		since := h.begun.Add(-w.o.Overlap)
+		if h.pass == 0 && !h.until.IsZero() && h.until.Before(since) {
+			since = h.until
+		}
+		s.Shards = append(s.Shards, chatferry.Shard{ID: next, Stream: stream, API: &chatferry.Range{
+			Endpoint: h.last[0].API.Endpoint, Account: h.last[0].API.Account, Pass: h.pass + 1,
+			Since: since.Truncate(time.Second), Begun: now,
+		}})
+		next++
+	}
+	if len(s.Shards) > 0 {
+		s.Wait = 0
+	}
+	s.Done = len(s.Shards) == 0 && s.Wait == 0
+	return s
+}
+
+// complete reports whether a Stream whose Shards are all done needs no other sweep, and its watermark.
+func (w *Sweeper) complete(stream chatferry.Stream, h history) (time.Time, bool) {
+	bounded := !w.o.Until.IsZero() && !h.until.IsZero() && !h.until.Before(w.o.Until)
+	switch {
+	case w.o.Trial, bounded:
+		return h.until, true
+	case w.o.Overlap <= 0:
+		return h.begun, h.pass > 0
+	}
+	return h.begun, w.quiet(stream, h.pass) && w.quiet(stream, h.pass-1)
+}
+
+// history is what was read of a Stream so far.
+type history struct {
+	pass  int                // the last
+	last  []*chatferry.Shard // its Shards
+	open  bool               // a Shard is not done
+	begun time.Time          // when the last pass was begun: the earliest of its Shards
+	until time.Time          // where the windows of the first pass end
+}
+
+func historyOf(stream chatferry.Stream, shards []State) history {
+	var h history
+	for i := range shards {
+		s := &shards[i].Shard
+		if s.Stream != stream || s.API == nil {
+			continue
+		}
+		h.open = h.open || !shards[i].Done
+		if s.API.Pass == 0 && s.API.Until.After(h.until) {
+			h.until = s.API.Until
+		}
+		if s.API.Pass > h.pass || len(h.last) == 0 {
+			h.pass, h.last = s.API.Pass, nil
+			h.begun = s.API.Begun
+		}
+		if s.API.Pass == h.pass {
+			h.last = append(h.last, s)
+			if s.API.Begun.Before(h.begun) {
+				h.begun = s.API.Begun
+			}
+		}
+	}
+	return h
+}
