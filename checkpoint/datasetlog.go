@@ -228,6 +228,8 @@ type End struct {
 	Watermark string
 	ExitCode  int
 	Verdict   string
+	// Unavailable are the Streams that the source did not give.
+	Unavailable map[chatferry.Stream]chatferry.Availability
 }
 
 // Done ends the run: it removes what older runs left in staging of Shards that are done, and appends run-done with the
@@ -246,7 +248,7 @@ func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 		return nil, err
 	}
 	done := &RunDone{
-		Watermark: end.Watermark, ExitCode: end.ExitCode, Verdict: end.Verdict,
+		Watermark: end.Watermark, ExitCode: end.ExitCode, Verdict: end.Verdict, Unavailable: end.Unavailable,
 		Heads: map[string]Head{},
 	}
 	for _, s := range states {

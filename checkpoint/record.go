@@ -87,6 +87,8 @@ type RunDone struct {
 	Watermark string `json:"watermark,omitempty"` // up to when the source was read; empty where it has no times
 	ExitCode  int    `json:"exit_code"`
 	Verdict   string `json:"verdict"`
+	// Unavailable are the Streams that the source did not give. Their Shards are not done.
+	Unavailable map[chatferry.Stream]chatferry.Availability `json:"unavailable,omitempty"`
 
 	// Heads are the ends of all Shard logs as this run left them. A log that is shorter later has lost its tail.
 	Heads  map[string]Head                      `json:"heads"`
