@@ -215,7 +215,7 @@ func (a *asking) send(ctx context.Context, address *url.URL, token Secret) (*rep
 	if err != nil {
 		return nil, trip{}, err
 	}
-	r, t, err := a.c.wire.exchange(ctx, req)
+	r, t, err := a.c.wire.exchange(ctx, req, 0)
 	a.answer.Requests += t.requests
 	a.answer.Throttled += t.waited
 	return r, t, err

@@ -34,6 +34,9 @@ func (c *serverClock) saw(h http.Header) time.Time {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.skews) == 0 {
+		c.last = time.Time{} // this machine's time, which the server's may well be before
+	}
 	if len(c.skews) == skewsKept {
 		c.skews = slices.Delete(c.skews, 0, 1)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"net"
@@ -29,7 +30,12 @@ type network struct {
 func serve(t *testing.T, h http.HandlerFunc) *network {
 	t.Helper()
 	n := &network{conns: make(chan net.Conn), closed: make(chan struct{})}
-	n.server = &http.Server{Handler: h}
+	var handling sync.WaitGroup
+	n.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		handling.Add(1)
+		defer handling.Done()
+		h(w, r)
+	})}
 	n.dialer = newTransport()
 	n.dialer.Proxy = nil
 	n.dialer.DialContext = n.dial
@@ -40,6 +46,7 @@ func serve(t *testing.T, h http.HandlerFunc) *network {
 		n.dialer.CloseIdleConnections()
 		_ = n.server.Close()
 		done.Wait()
+		handling.Wait()
 	})
 	return n
 }
@@ -143,4 +150,15 @@ func wantStatus(t *testing.T, err error, status int) {
 	if !errors.As(err, &s) || s.Status != status {
 		t.Errorf("got %v, want status %d", err, status)
 	}
+}
+
+// steady answers with a megabyte or so within ten minutes, 1 KiB every half a second.
+func steady(w http.ResponseWriter, _ *http.Request) {
+	_, _ = w.Write([]byte("["))
+	for range 1200 {
+		_, _ = w.Write(bytes.Repeat([]byte(" "), 1<<10))
+		_ = http.NewResponseController(w).Flush()
+		time.Sleep(500 * time.Millisecond)
+	}
+	_, _ = w.Write([]byte("]"))
 }

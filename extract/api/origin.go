@@ -127,7 +127,11 @@ func redirected(from *url.URL, header http.Header) (*url.URL, error) {
 		return nil, fmt.Errorf("%w with a user name in it", errRedirect)
 	case originOf(u) != originOf(from):
 		return nil, fmt.Errorf("%w to another origin, %s", errRedirect, quote(originOf(u)))
+	case strings.HasPrefix(u.Path, "//"):
+		return nil, fmt.Errorf("%w whose path others would read as a host", errRedirect)
 	}
-	u.Host = from.Host
+	if u.Host = from.Host; u.String() == from.String() {
+		return nil, fmt.Errorf("%w to the very same address", errRedirect)
+	}
 	return u, nil
 }

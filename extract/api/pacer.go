@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,23 +42,22 @@ type pacer struct {
 	limiter   *rate.Limiter
 	permitted float64 // requests a minute
 	inForce   float64
-	paused    time.Time // nothing is sent before
-	lowered   time.Time // the last decrease
-	sent      []time.Time
-	count     uint64 // of slots taken; slot n is kept in sent[n % len]
+	paused    time.Time   // nothing is sent before
+	lowered   time.Time   // the last decrease
+	most      int         // requests in a window
+	pending   int         // slots that were taken and whose requests have not gone out yet
+	sent      []time.Time // when the requests of the last window went out, in order
 }
 
 // newPacer makes a pacer for so many requests a minute. A part of a request is given up: 2.5 a minute could not be told
 // from 3 in most windows.
 func newPacer(perMinute float64) *pacer {
-	kept := 1
 	if perMinute >= 1 {
 		perMinute = math.Floor(perMinute + 1e-9)
-		kept = int(perMinute)
 	}
 	p := &pacer{
 		turn: make(chan struct{}, 1), permitted: perMinute, inForce: perMinute,
-		limiter: rate.NewLimiter(limit(perMinute), 1), sent: make([]time.Time, kept),
+		limiter: rate.NewLimiter(limit(perMinute), 1), most: max(1, int(perMinute)),
 	}
 	p.limiter.AllowN(time.Now(), 1)
 	return p
@@ -65,35 +65,31 @@ func newPacer(perMinute float64) *pacer {
 
 func limit(perMinute float64) rate.Limit { return rate.Limit(perMinute / window.Seconds() / slack) }
 
-// slot is the permission to send one request.
-type slot uint64
+// slot is the permission to send one request. Its holder tells how it was used, once.
+type slot struct{ used bool } // under the pacer's mu
 
 // take waits until a request may be sent.
-func (p *pacer) take(ctx context.Context) (slot, error) {
-	select {
-	case p.turn <- struct{}{}:
-	case <-ctx.Done():
-		return 0, context.Cause(ctx)
+func (p *pacer) take(ctx context.Context) (*slot, error) {
+	if err := hold(ctx, p.turn); err != nil {
+		return nil, err
 	}
 	defer func() { <-p.turn }()
 	for {
 		// What forbids sending at all is waited for first: a slot of the limiter must be used when it comes.
 		if err := p.waitOpen(ctx); err != nil {
-			return 0, err
+			return nil, err
 		}
 		p.mu.Lock()
 		delay := p.limiter.Reserve().Delay()
 		p.mu.Unlock()
 		if err := sleep(ctx, delay); err != nil {
-			return 0, err
+			return nil, err
 		}
 		p.mu.Lock()
 		if now := time.Now(); !p.opens(now).After(now) {
-			s := slot(p.count)
-			p.sent[p.count%uint64(len(p.sent))] = now
-			p.count++
+			p.pending++
 			p.mu.Unlock()
-			return s, nil
+			return &slot{}, nil
 		}
 		p.mu.Unlock()
 	}
@@ -117,22 +113,46 @@ func (p *pacer) waitOpen(ctx context.Context) error {
 // opens is when the pauses are over and the window has room. The limiter alone would leave room, but for requests that
 // were late on the wire: their connection took its time, or this machine did.
 func (p *pacer) opens(now time.Time) time.Time {
+	past := 0
+	for past < len(p.sent) && now.Sub(p.sent[past]) >= window+transit {
+		past++
+	}
+	p.sent = slices.Delete(p.sent, 0, past)
 	at := p.paused
-	if n := uint64(len(p.sent)); p.count >= n {
-		if free := p.sent[p.count%n].Add(window + transit); free.After(at) {
-			at = free
-		}
+	if over := len(p.sent) + p.pending - p.most; over >= 0 && len(p.sent) > 0 {
+		// So many must leave the window first. Where the pending ones alone fill it, it is looked at again then.
+		at = later(at, p.sent[min(over, len(p.sent)-1)].Add(window+transit))
+	} else if over >= 0 {
+		at = later(at, now.Add(time.Second))
 	}
 	return at
 }
 
-// wrote tells when the request of a slot really went out.
-func (p *pacer) wrote(s slot, at time.Time) {
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
+}
+
+// wrote tells that the request of a slot goes out now.
+func (p *pacer) wrote(s *slot) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := uint64(len(p.sent))
-	if p.count-uint64(s) <= n {
-		p.sent[uint64(s)%n] = at
+	if !s.used {
+		s.used = true
+		p.pending--
+		p.sent = append(p.sent, time.Now())
+	}
+}
+
+// unused tells that the request of a slot never went out, if wrote was not called.
+func (p *pacer) unused(s *slot) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !s.used {
+		s.used = true
+		p.pending--
 	}
 }
 

@@ -2,6 +2,7 @@ package api
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode"
@@ -64,7 +65,7 @@ const longestQuote = 300
 func quote(sentence string, hide ...string) string {
 	for _, h := range hide {
 		if len(h) > 2 {
-			sentence = strings.ReplaceAll(sentence, h, redacted)
+			sentence = strings.NewReplacer(h, redacted, url.QueryEscape(h), redacted).Replace(sentence)
 		}
 	}
 	sentence = address.ReplaceAllString(sentence, redacted)

@@ -168,25 +168,41 @@ type bearer struct {
 	source  TokenSource
 	rotated atomic.Int64
 
-	mu      sync.Mutex
-	proven  Secret // the last one that an answer came back for
-	renewed Secret // the last one that a renewal gave
+	mu    sync.Mutex
+	given Secret // the last one that went out
+	fresh Secret // what a renewal gave, as long as no answer proved it
 }
 
-func (b *bearer) token(ctx context.Context) (Secret, error) { return b.source.Token(ctx) }
+func (b *bearer) token(ctx context.Context) (Secret, error) {
+	token, err := b.source.Token(ctx)
+	if err != nil {
+		return Secret{}, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.given.Equal(token) {
+		if !b.given.Empty() {
+			b.rotated.Add(1)
+		}
+		b.given = token
+	}
+	return token, nil
+}
 
 // proves takes note that the API accepts a token.
 func (b *bearer) proves(token Secret) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.proven = token
+	if b.fresh.Equal(token) {
+		b.fresh = Secret{}
+	}
 }
 
 // renew gets another token after a refusal. A token that was refused although it is fresh from a renewal ends the run:
 // renewing in a circle would only lock the account out.
 func (b *bearer) renew(ctx context.Context, refused Secret, why error) error {
 	b.mu.Lock()
-	fresh := b.renewed.Equal(refused) && !b.proven.Equal(refused)
+	fresh := b.fresh.Equal(refused)
 	b.mu.Unlock()
 	if fresh {
 		return b.refusal(why)
@@ -200,10 +216,7 @@ func (b *bearer) renew(ctx context.Context, refused Secret, why error) error {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if !b.renewed.Equal(token) {
-		b.renewed = token
-		b.rotated.Add(1)
-	}
+	b.fresh = token
 	return nil
 }
 

@@ -72,38 +72,45 @@ type trip struct {
 	requests int
 	waited   time.Duration // for the slot
 	sent     time.Time
-	wrote    bool // anything of the request may have reached the server
+	// connected is false only if the request surely never left: no connection could be made.
+	connected bool
 }
 
 // exchange waits for a slot, sends one request and reads its whole answer. It follows nothing and tries nothing again.
-func (w *wire) exchange(ctx context.Context, req *http.Request) (*reply, trip, error) {
+// What was sent goes on for the time of grace after ctx ends.
+func (w *wire) exchange(ctx context.Context, req *http.Request, grace time.Duration) (*reply, trip, error) {
 	var t trip
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	begun := time.Now()
 	s, err := w.pacer.take(ctx)
 	t.waited = time.Since(begun)
 	if err != nil {
 		return nil, t, err
 	}
+	if grace > 0 {
+		var end context.CancelFunc
+		ctx, end = outlast(ctx, grace)
+		defer end()
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	t.sent = time.Now()
 	t.requests = 1
 	w.requests.Add(1)
 
 	watch := time.AfterFunc(answerLimit, func() { cancel(errNoAnswer) })
 	defer watch.Stop()
-	var wrote atomic.Bool
-	var last atomic.Uint64
-	last.Store(uint64(s))
-	connected := false
+	var last atomic.Pointer[slot] // that the request goes out in
+	last.Store(s)
+	traced, connected := false, false
 	trace := &httptrace.ClientTrace{
+		GetConn: func(string) { traced = true },
 		// net/http sends a request again by itself when a connection that was used before turns out dead. The server may
 		// have counted the first one, so the second waits for a slot of its own.
 		GotConn: func(httptrace.GotConnInfo) {
 			if connected && ctx.Err() == nil {
 				watch.Stop()
 				if s, err := w.pacer.take(ctx); err == nil {
-					last.Store(uint64(s))
+					w.pacer.wrote(last.Swap(s))
 					t.requests++
 					w.requests.Add(1)
 				}
@@ -111,16 +118,18 @@ func (w *wire) exchange(ctx context.Context, req *http.Request) (*reply, trip, e
 			}
 			connected = true
 		},
-		WroteHeaders: func() { wrote.Store(true) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { w.pacer.wrote(slot(last.Load()), time.Now()) },
+		WroteRequest: func(httptrace.WroteRequestInfo) { w.pacer.wrote(last.Load()) },
 	}
 	res, err := w.transport.RoundTrip(req.WithContext(httptrace.WithClientTrace(ctx, trace)))
-	t.wrote = wrote.Load()
+	if t.connected = connected || !traced; t.connected {
+		w.pacer.wrote(last.Load())
+	} else {
+		w.pacer.unused(last.Load())
+	}
 	if err != nil {
 		return nil, t, told(ctx, err)
 	}
 	defer res.Body.Close()
-	t.wrote = true
 	r := &reply{status: res.StatusCode, header: res.Header, date: w.clock.saw(res.Header)}
 
 	watch.Stop()
@@ -137,6 +146,16 @@ func (w *wire) exchange(ctx context.Context, req *http.Request) (*reply, trip, e
 		return r, t, told(ctx, err)
 	}
 	return r, t, nil
+}
+
+// outlast is a context that ends a while after ctx does.
+func outlast(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		_ = sleep(longer, grace)
+		cancel(context.Cause(ctx))
+	})
+	return longer, func() { stop(); cancel(nil) }
 }
 
 // told gives an error of the transport a sentence that quotes neither the address, whose query may hold personal data,
