@@ -14,6 +14,19 @@
 //	commit: (the files are durable in staging) append commit; publish each file
 //	done:   remove what is left in staging; append done
 //
+// # The dataset
+//
+//	replace: (the files to add are durable in staging) append replace; publish each added file; append replace-done;
+//	         remove each retired file; append removed
+//	begin:   append run-open; publish what a replace in progress adds, and append replace-done, or, if staged files are
+//	         gone, replace-undone; remove what ended replaces left, and append removed;
+//	         remove files that older epochs staged for replaces that were never announced
+//
+// Inventory and books change with replace-done. Until then every retired file is there, and from then on every added one,
+// so whoever globs the tables sees every row at every instant, and some rows twice while a replace works. A replace
+// touches only Parts that are known to be published, and what it touched is never reopened; what it retired is never
+// published again. No safety rests on the time until which retired files are kept.
+//
 // A commit is at once the checkpoint and the commit of the data, so there is no window between the two. Publication can
 // be repeated any number of times, by anybody, and therefore needs no record of its own.
 //

@@ -38,8 +38,18 @@ func TestLoadNothing(t *testing.T) {
 // Every bit of every record and of FORMAT is flipped, every record is cut short, removed, doubled and exchanged. Load
 // names the file. Only the end of a log may be missing without a trace, unless a run ended with it.
 func TestDamage(t *testing.T) {
-	load1 := workload{shards: 2, parts: 1}
+	for name, load := range workloads(workload{shards: 2, parts: 1}) {
+		t.Run("load="+name, func(t *testing.T) { everyDamage(t, load) })
+	}
+}
+
+func everyDamage(t *testing.T, load1 workload) {
 	whole := carried(t, load1)
+	d, err := load(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := recordName(DatasetLog, d.Records())
 	logs := whole.Files(Folder)
 	names := slices.DeleteFunc(slices.Sorted(maps.Keys(logs)), func(name string) bool {
 		return !strings.HasPrefix(name, logFolder) && name != formatName
@@ -90,7 +100,7 @@ func TestDamage(t *testing.T) {
 			return err
 		}
 		// Nothing says how long the dataset log was; the Shard logs' lengths are told by the run that ended.
-		if name != recordName(DatasetLog, 3) {
+		if name != last {
 			if err := damage("removed", name, nil); err != nil {
 				return err
 			}
@@ -293,8 +303,13 @@ func TestLoadBesideALiveRun(t *testing.T) {
 
 // The reverse: a run makes one step at every instant of a Load.
 func TestLoadWhileLogsGrow(t *testing.T) {
-	w := workload{shards: 2, parts: 3}
-	for skip := range 150 {
+	for name, load := range workloads(workload{shards: 2, parts: 3}) {
+		t.Run("load="+name, func(t *testing.T) { loadWhileLogsGrow(t, load) })
+	}
+}
+
+func loadWhileLogsGrow(t *testing.T, w workload) {
+	for skip := range 150 + 100*len(w.replaces) {
 		disk := faultfs.NewDisk()
 		run := start(disk, w, "run")
 		for range 30 + skip {
@@ -307,8 +322,14 @@ func TestLoadWhileLogsGrow(t *testing.T) {
 			}
 			return faultfs.Fault{}
 		})
-		if _, err := Load(context.Background(), NewDiskLogs(reader)); err != nil && !errors.Is(err, ErrNoDataset) {
+		d, err := Load(context.Background(), NewDiskLogs(reader))
+		if err != nil && !errors.Is(err, ErrNoDataset) {
 			t.Errorf("after %d operations: %v", 30+skip, err)
+		}
+		if err == nil {
+			if books, _, err := d.Books(); err != nil || books[chatferry.Chats].Close() != nil {
+				t.Errorf("after %d operations: %v, books %+v", 30+skip, err, books)
+			}
 		}
 		run.stop()
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 // everyKind returns a disk that holds a record of every kind.
-func everyKind(t *testing.T) *faultfs.Disk {
+func everyKind(t testing.TB) *faultfs.Disk {
 	t.Helper()
 	w := workload{shards: 1, parts: 2}
 	disk := faultfs.NewDisk()
@@ -195,6 +195,11 @@ func FuzzFold(f *testing.F) {
 	for _, name := range []string{recordName(DatasetLog, 1), recordName(DatasetLog, 2), recordName("000000000001", 2)} {
 		f.Add(uint8(2), files[name][:len(files[name])-sumTail])
 	}
+	every := everyKind(f).Files(logFolder)
+	for n := uint64(6); n <= 12; n++ {
+		data := every[recordName(DatasetLog, n)]
+		f.Add(uint8(2), data[:len(data)-sumTail])
+	}
 	f.Fuzz(func(t *testing.T, at uint8, body []byte) {
 		sum := sumOf(body)
 		data := append(bytes.Clone(body), sumMember+sum.String()+"\"}\n"...)
@@ -206,6 +211,7 @@ func FuzzFold(f *testing.F) {
 		d, err := load(disk)
 		if err == nil {
 			d.Inventory()
+			d.FilesOf()
 			_, _, _ = d.Books()
 		}
 	})

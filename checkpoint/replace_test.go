@@ -318,6 +318,47 @@ func TestReplaceInProgress(t *testing.T) {
 	}
 }
 
+// Staged files that vanish under a replace undo it at once, and the same run plans it anew.
+func TestReplaceIsUndoneAndMadeAnew(t *testing.T) {
+	ctx := t.Context()
+	w := workload{shards: 2, parts: 2}
+	disk := carried(t, w)
+	before := dataFiles(disk)
+	p, body := planned(t, disk, w)
+	lost := body.Add[len(body.Add)-1]
+	p.run.cfg.Publisher = newStubStore(disk.Process(func(op faultfs.Op) faultfs.Fault {
+		if op.Do == "link" && op.Name == lost.Staging {
+			if err := disk.Erase(lost.Staging); err != nil {
+				t.Error(err)
+			}
+		}
+		return faultfs.Fault{}
+	}))
+	err := p.run.Replace(ctx, *body)
+	if !errors.Is(err, chatferry.ErrStagingGone) || chatferry.KindOf(err) != chatferry.KindEnvironment || !strings.Contains(err.Error(), lost.Name) {
+		t.Fatalf("kind %d: %v", chatferry.KindOf(err), err)
+	}
+	if err := sameBytes(before, dataFiles(disk)); err != nil {
+		t.Errorf("after it was undone: %v", err)
+	}
+	if n := len(disk.Files(stagingFolder)); n != 0 {
+		t.Errorf("%d files are left in staging", n)
+	}
+	if err := p.replace(ctx, stubReplace{do: "settle"}); err != nil {
+		t.Fatal(err)
+	}
+	d, err := load(disk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := d.Replaces(); len(r) != 2 || !r[0].Undone || !r[0].Removed || !r[1].Done || !r[1].Removed || supersededNow(d) != 2 {
+		t.Errorf("%+v", r)
+	}
+	if err := watch(disk).check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // Without a run, only what is staged by runs that are over is swept.
 func TestSweepOfReplacements(t *testing.T) {
 	w := workload{shards: 1, parts: 2}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -325,6 +326,17 @@ func TestOrderOfOperations(t *testing.T) {
 		t.Fatal(end, broken)
 	}
 	golden(t, "operations.golden", strings.Join(p.Trace, "\n")+"\n")
+}
+
+// The order of file operations of a replace, from the staging of its files on.
+func TestOrderOfOperationsOfAReplace(t *testing.T) {
+	load := workload{shards: 1, parts: 1, replaces: []stubReplace{{at: 1, do: "settle"}}}
+	p, end, broken := live(faultfs.NewDisk(), load, "run", nil)
+	if end != nil || broken != nil {
+		t.Fatal(end, broken)
+	}
+	from := slices.IndexFunc(p.Trace, func(op string) bool { return strings.HasPrefix(op, "create "+stagingFolder+"/r") })
+	golden(t, "operations-replace.golden", strings.Join(p.Trace[from:], "\n")+"\n")
 }
 
 func golden(t *testing.T, name, got string) {
