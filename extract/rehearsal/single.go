@@ -58,7 +58,9 @@ func (r *Reader) plan(i, made int64) *chat {
 		return r.g.plan(i)
 	}
 	c := r.g.planAt(i, int(made/day-r.g.a.calendar.firstDay), made)
-	// Their conversions would come to light long after the time they bear, which no export of conversions does.
+	// What comes to light is not deleted yet. Its conversions would be visible long after the time they bear, which those
+	// of no export are.
+	c.deleted = false
 	c.conversions = c.conversions[:0]
 	c.events = slices.DeleteFunc(c.events, func(e event) bool { return e.kind == eventConversion })
 	return c

@@ -83,13 +83,16 @@ func TestSingleLater(t *testing.T) {
 	before := bytes.Clone(r.Chat(17, State{}).Raw)
 	seen := map[string]bool{}
 	updated := a.Options().To.UnixMilli() + 900*day
-	for i := int64(900); i < 1200; i++ {
+	for i := int64(900); i < 2500; i++ {
 		made := r.Latest(i, updated)
 		f := r.Facts(i, made)
-		if f.Updated > updated || f.End > updated || f.Code != "" || len(f.Conversions) > 0 {
+		if f.Updated > updated || f.End > updated || f.Code != "" || f.Deleted || len(f.Conversions) > 0 {
 			t.Fatalf("chat %d: %+v", i, f)
 		}
 		c := r.Chat(i, State{Made: made, Updated: updated})
+		if bytes.Contains(c.Raw, []byte(`"deleted":true`)) {
+			t.Fatalf("chat %d is deleted from the start", i)
+		}
 		if seen[string(c.ID)] || c.Outcome.Code != "" {
 			t.Fatalf("chat %d occurs twice or is broken", i)
 		}

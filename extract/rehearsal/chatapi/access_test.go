@@ -169,7 +169,14 @@ func TestQuota(t *testing.T) {
 		}
 		clock.pass(time.Second)
 		c.get("/agents", nil)
-		if got := s.Stats(); got.Refused < 2 || got.Requests["/agents"][200] != 12 {
+		clock.pass(time.Hour)
+		for range 10 {
+			c.get("/agents", nil)
+		}
+		if status, _ := c.status("/agents"); status != 429 {
+			t.Errorf("an hour's rest allows more than the burst: status %d", status)
+		}
+		if got := s.Stats(); got.Refused < 3 || got.Requests["/agents"][200] != 22 {
 			t.Errorf("%+v", got)
 		}
 	}
@@ -191,7 +198,7 @@ func TestQuotaPaced(t *testing.T) {
 func TestRetryAfter(t *testing.T) {
 	for form, name := range map[RetryAfter]string{RetryAfterSeconds: "seconds", RetryAfterDate: "date", RetryAfterAbsent: "absent"} {
 		_, clock, c := serve(t, rehearsal.Options{Seed: 3, Chats: 30}, Options{Rate: 7, Burst: 1, RetryAfter: form})
-		clock.pass(123 * time.Millisecond)
+		clock.pass(900 * time.Millisecond)
 		c.get("/roles", nil)
 		r := c.ask(c.root + "/roles")
 		told := r.Header.Get("Retry-After")

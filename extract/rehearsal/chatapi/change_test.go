@@ -91,8 +91,13 @@ func TestInsert(t *testing.T) {
 	if e.Count != 30 {
 		t.Fatalf("%d new chats", e.Count)
 	}
+	last := ""
 	for _, raw := range e.records {
 		r := read(t, raw)
+		if r.id <= last || r.updated != begin.Format(time.RFC3339) {
+			t.Fatalf("%s of %s behind %s", r.id, r.updated, last)
+		}
+		last = r.id
 		if got := c.get("/chats/"+r.id, nil); !bytes.Equal(got, raw) {
 			t.Fatalf("%s alone differs", r.id)
 		}
@@ -113,7 +118,7 @@ func TestInsert(t *testing.T) {
 
 // TestGrowing: with a clock within the account's life, what is to come is not there yet.
 func TestGrowing(t *testing.T) {
-	clock := &clock{time.Date(2018, 6, 1, 0, 0, 0, 0, time.UTC)}
+	clock := &clock{time.Date(2018, 11, 8, 14, 0, 0, 0, time.UTC)}
 	s, _, c := serve(t, rehearsal.Options{Seed: 21, Chats: 400}, Options{Now: clock.now})
 	last := 0
 	for range 4 {
@@ -123,11 +128,16 @@ func TestGrowing(t *testing.T) {
 			t.Fatalf("%d chats, %d in the ledger, %d before", len(records), len(want), last)
 		}
 		last = len(want)
-		for _, stream := range []chatferry.Stream{chatferry.AgentTimeline, chatferry.Conversions} {
+		for _, stream := range []chatferry.Stream{chatferry.AgentEvents, chatferry.Conversions} {
+			n := 0
 			for e := range s.Ledger(stream) {
+				n++
 				if e.Updated > clock.at.UnixMicro() {
 					t.Fatalf("%s: %s is of the future", stream, e.Key)
 				}
+			}
+			if got := len(c.follow(stream, "0", 1000)); got < n || n > 0 && got > n+got/1000+1 {
+				t.Fatalf("%s: %d records, %d in the ledger", stream, got, n)
 			}
 		}
 		clock.pass(400 * 24 * time.Hour)

@@ -61,6 +61,22 @@ func TestProjection(t *testing.T) {
 	}
 }
 
+// TestLimit: more than 1,000 is taken for 1,000; a server may give less than was asked for, and goes on as asked.
+func TestLimit(t *testing.T) {
+	s, _, c := serve(t, small(), Options{Quirks: Quirks{PageCap: 90}})
+	want := ledger(t, s, chatferry.Chats)
+	for u := exportURL(chatferry.Chats, "0", "5000"); len(want) > 0; {
+		e := c.export(u, chatferry.Chats)
+		if e.Count > 90 || e.Count == 0 || !strings.Contains(e.NextPage, "limit=1000&") {
+			t.Fatalf("%d records, next %s", e.Count, e.NextPage)
+		}
+		for _, raw := range e.records {
+			delete(want, read(t, raw).id)
+		}
+		u = e.NextPage
+	}
+}
+
 // TestEmptyPage: at the end, the cursor stays, and next_page is there all the same.
 func TestEmptyPage(t *testing.T) {
 	_, clock, c := serve(t, small(), Options{})
