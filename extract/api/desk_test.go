@@ -32,11 +32,12 @@ type desk struct {
 	h    http.Handler
 	root string
 
-	mu     sync.Mutex
-	at     time.Time
-	step   time.Duration // that each request takes
-	asked  []string      // path and query of every request
-	waited time.Duration
+	mu      sync.Mutex
+	at      time.Time
+	step    time.Duration // that each request takes
+	asked   []string      // path and query of every request
+	waited  time.Duration
+	refused map[int]int // by status
 }
 
 func (d *desk) Now() time.Time {
@@ -85,6 +86,12 @@ func (d *desk) Get(ctx context.Context, path string, query url.Values, check fun
 		w := httptest.NewRecorder()
 		d.h.ServeHTTP(w, r)
 		if w.Code != http.StatusOK {
+			d.mu.Lock()
+			if d.refused == nil {
+				d.refused = map[int]int{}
+			}
+			d.refused[w.Code]++
+			d.mu.Unlock()
 			e := &StatusError{Status: w.Code, Path: path}
 			e.Code, e.Message = explanation(w.Body.Bytes())
 			return nil, e

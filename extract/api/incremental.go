@@ -189,14 +189,12 @@ func (p *exportPager[E]) read(body []byte, from cursor[E]) (*export[E], cursor[E
 		}
 		return x, next, nil
 	}
-	first, last, known, old := p.span(x.records, from.at)
-	if !ok {
-		if known < len(x.records) {
-			return nil, from, errNoEnd
-		}
-		next = cursor[E]{at: last}
-	}
+	first, known, old := p.span(x.records, from.at)
 	switch {
+	case !ok:
+		return nil, from, errNoEnd
+	case x.allBare():
+		return nil, from, errBare
 	case next.at < from.at:
 		return nil, from, errBackwards
 	case known > 0 && timeOf(first).Sub(timeOf(next.at)) > future, timeOf(next.at).Sub(p.source.get.Now()) > future:
@@ -217,24 +215,23 @@ func (p *exportPager[E]) changed(raw []byte) (E, bool) {
 	return epochOf[E](t), ok
 }
 
-// span returns the first and the last of the times that the records bear, how many bear one, and how many of these an
-// earlier one than was asked for.
-func (p *exportPager[E]) span(records [][]byte, from E) (first, last E, known, old int) {
+// span returns the first of the times that the records bear, how many bear one, and how many of these an earlier one than
+// was asked for.
+func (p *exportPager[E]) span(records [][]byte, from E) (first E, known, old int) {
 	for _, raw := range records {
 		at, ok := p.changed(raw)
 		if !ok {
 			continue
 		}
-		if known == 0 {
-			first, last = at, at
+		if known == 0 || at < first {
+			first = at
 		}
-		first, last = min(first, at), max(last, at)
 		known++
 		if at < from {
 			old++
 		}
 	}
-	return first, last, known, old
+	return first, known, old
 }
 
 // take makes a sheet of an answer, or nil if it brought nothing.
