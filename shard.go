@@ -43,12 +43,13 @@ type Shard struct {
 // a Stream without gaps: the first one by windows side by side, each later one (a sweep, an incremental run) by one Shard
 // that reads on to the Stream's proven end.
 type Range struct {
-	Endpoint string    `json:"endpoint"`       // how it is read, and its path below the API's root: "incremental/chats"
-	Account  string    `json:"account"`        // fingerprint of the account; a Source of another one refuses the Shard
-	Pass     int       `json:"pass"`           // 0, 1, … inside the Stream
-	Since    time.Time `json:"since,omitzero"` // zero: from the Stream's beginning
-	Until    time.Time `json:"until,omitzero"` // zero: to the Stream's proven end
-	Begun    time.Time `json:"begun"`          // the server's time when the Shard was planned
+	Endpoint string    `json:"endpoint"`          // how it is read, and its path below the API's root: "incremental/chats"
+	Account  string    `json:"account"`           // fingerprint of the account; a Source of another one refuses the Shard
+	Pass     int       `json:"pass"`              // 0, 1, … inside the Stream
+	Since    time.Time `json:"since,omitzero"`    // zero: from the Stream's beginning
+	Until    time.Time `json:"until,omitzero"`    // zero: to the Stream's proven end
+	Begun    time.Time `json:"begun"`             // the server's time when the Shard was planned
+	Records  int64     `json:"records,omitempty"` // about how many there are, for progress; 0: not known
 }
 
 // An Offset numbers a record inside its Shard and orders records in reading order. For a dump it is the ordinal of the

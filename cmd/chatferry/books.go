@@ -34,7 +34,12 @@ func closeBooks(d *checkpoint.Dataset) error {
 
 // exceptions are what a person should look at, of all that was carried since a run last came to its end: an import that
 // was killed and resumed answers for the records that it put aside before it was killed.
-type exceptions struct{ quarantined, doubts int64 }
+type exceptions struct {
+	quarantined, doubts int64
+	absent              string // the Streams that the source did not give
+}
+
+func (e exceptions) none() bool { return e == exceptions{} }
 
 // sinceDone returns what was put aside since the last run that came to its end.
 func sinceDone(d *checkpoint.Dataset) exceptions {

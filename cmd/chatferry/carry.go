@@ -18,7 +18,6 @@ import (
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/cmd/chatferry/progress"
-	"chatferry/extract/dump"
 )
 
 // carriage is one run over one dataset, from the look at the dump to the summary.
@@ -31,10 +30,11 @@ type carriage struct {
 	log     *slog.Logger
 	tracker *progress.Tracker
 	view    progress.View
-	listing *dump.Listing
+	from    supply
 	planned bool // the dataset has its Shards: from here on `resume` goes on
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
+	absent  chatferry.UnavailableStreams
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -44,26 +44,28 @@ func newRunID(now time.Time) string {
 	return now.UTC().Format("20060102T150405Z-") + hex.EncodeToString(b[:])
 }
 
-// carry carries a dump into a dataset, or goes on where an earlier run ended, and tells what became of it.
+// carry carries a source into a dataset, or goes on where an earlier run ended, and tells what became of it.
 func (a *app) carry(ctx context.Context, command string, s *settings) error {
-	if !time.Time(s.Since).IsZero() || !time.Time(s.Until).IsZero() {
-		return usage("leave them out", "--since and --until ask a source for a part of its records; a dump is carried whole")
-	}
 	if s.Limit > 0 && s.origin["page-size"] == originDefault {
 		s.PageSize = trialPage // a trial ends with a Page
 	}
-	c := &carriage{app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now())}
+	if account, err := s.From.account(); err == nil && account != "" {
+		s.suitAccount()
+	}
+	c := &carriage{
+		app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now()), absent: chatferry.UnavailableStreams{},
+	}
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
 	c.tracker = progress.NewTracker(a.now)
 	ctx, request, finish := a.stoppable(ctx, time.Duration(s.Deadline))
 	defer finish()
 
-	// The dump is looked at first, so that a place that was mistyped leaves nothing behind.
 	var err error
-	if c.listing, err = c.listDump(ctx); err != nil {
-		return err
+	if c.from, err = c.openSupply(ctx); err != nil {
+		return request.reason(err)
 	}
+	defer c.from.close()
 	t, err := a.makeTarget(string(s.To))
 	if err != nil {
 		return err
@@ -115,7 +117,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
-		doubts, err := dump.CheckSource(ctx, c.listing, nil)
+		doubts, err := c.from.check(ctx)
 		c.tracker.SetState("")
 		if err != nil {
 			return nil, err
@@ -165,22 +167,20 @@ func (c *carriage) own(ctx context.Context, run *checkpoint.Run, added []chatfer
 
 // plan returns the Shards that the dataset does not have yet.
 func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chatferry.Shard, error) {
-	for _, i := range c.listing.Ignored {
+	for _, i := range c.from.passedOver() {
 		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
 	}
-	var already []chatferry.Shard
-	done := map[chatferry.ShardID]bool{}
+	var already []checkpoint.ShardState
 	next := chatferry.ShardID(1)
 	if before != nil {
 		for _, s := range before.Shards {
 			next = s.Shard.ID + 1
-			done[s.Shard.ID] = s.Done
 			if c.inScope(s.Shard.Stream) {
-				already = append(already, s.Shard)
+				already = append(already, s)
 			}
 		}
 	}
-	added, err := c.listing.Plan(ctx, already, func(id chatferry.ShardID) bool { return done[id] }, c.cuts(), next)
+	added, err := c.from.plan(ctx, already, next)
 	if c.Limit > 0 {
 		added = firstOfEach(added, already)
 	}
@@ -216,75 +216,4 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
 		Shaping: c.fields(shaping), Scope: c.fields(scope), Operation: c.fields(operation),
 	}
-}
-
-// shards carries every Shard in scope that is not done, and ends the run when none is left.
-func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *stopRequest) error {
-	states, err := run.Shards(ctx)
-	if err != nil {
-		return err
-	}
-	var totals chatferry.Books
-	var work []*chatferry.Shard
-	read := map[chatferry.Stream]int64{}
-	before := map[chatferry.Stream]progress.Before{}
-	var planned []progress.Planned
-	outside := 0
-	for i := range states {
-		s := &states[i]
-		totals.Add(s.Books)
-		read[s.Shard.Stream] += s.Books.Read.N
-		if !c.inScope(s.Shard.Stream) {
-			if !s.Done {
-				outside++
-			}
-			continue
-		}
-		planned = append(planned, progress.Planned{Shard: &s.Shard, Stored: s.StoredBytes, Done: s.Done})
-		b := before[s.Shard.Stream]
-		b.Records += s.Books.Read.N
-		b.Quarantined += s.Books.Quarantined.N
-		before[s.Shard.Stream] = b
-		if !s.Done {
-			work = append(work, &s.Shard)
-		}
-	}
-	c.tracker.Plan(planned, before)
-	c.log.Info("carrying", "shards", len(work), "lanes", c.lanes(), "from", c.From.String())
-
-	var source chatferry.Source = dump.NewSource(c.listing, c.cuts())
-	if c.Limit > 0 {
-		source = newTrial(source, int64(c.Limit), read)
-	}
-	if err := c.t.pipeline(c.settings, source, run, c.tracker, totals).Run(ctx, work, request.asked); err != nil {
-		return err
-	}
-	if outside > 0 {
-		// The dataset is not complete, so no run-done: the Shards of other Streams are for another run.
-		return &chatferry.Error{
-			Kind: chatferry.KindStopped, Err: fmt.Errorf("the streams asked for are complete, but %d shards of other streams are not", outside),
-			Hint: "run without --streams to carry them over",
-		}
-	}
-	return c.end(ctx, run)
-}
-
-// end closes the books and the run.
-func (c *carriage) end(ctx context.Context, run *checkpoint.Run) error {
-	after, err := c.t.mustLoad(ctx)
-	if err != nil {
-		return err
-	}
-	if err := errors.Join(closeBooks(after), c.t.present(after)); err != nil {
-		return err
-	}
-	end := checkpoint.End{Verdict: "complete"}
-	if c.aside = sinceDone(after); c.aside != (exceptions{}) {
-		end.ExitCode, end.Verdict = exitPartial, "complete-with-exceptions"
-	}
-	if c.Limit > 0 {
-		end.Verdict = "trial"
-	}
-	_, err = run.Done(ctx, end)
-	return err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -12,13 +13,14 @@ import (
 // Config is everything a run can be told. Flags go over the environment, the environment over the file given by
 // --config, the file over what the dataset was begun with, and that over defaultConfig.
 type Config struct {
-	From locations // places of the dump
+	From locations // places of the dump, or the account
 	To   folder    // root of the dataset
 
 	Streams streamSet // empty: all
 	Since   instant
 	Until   instant
-	Limit   count // records of each Stream; 0: all
+	Fetch   streamSet // of visitors and attachments
+	Limit   count     // records of each Stream; 0: all
 
 	PageSize    size
 	PartSize    size
@@ -34,7 +36,15 @@ type Config struct {
 	MinFree       minFree
 	TakeOver      toggle
 
-	Token Secret // of the Chat API
+	Rate         count // requests a minute that the account allows
+	RateShare    share
+	Patience     period
+	Overlap      period
+	AllowMissing streamSet
+
+	Token        Secret // of the Chat API
+	TokenFile    text
+	TokenCommand text
 
 	Progress  choice
 	JSON      toggle
@@ -60,6 +70,11 @@ func defaultConfig() Config {
 		Lanes:         count(min(max(runtime.GOMAXPROCS(0), 1), 8)),
 		MaxBadRecords: badLimit{Count: -1, Percent: 1},
 		MinFree:       minFree{Bytes: 2 << 30, Percent: 5},
+
+		Rate:      200,
+		RateShare: 0.7,
+		Patience:  period(time.Hour),
+		Overlap:   period(10 * time.Minute),
 
 		Progress:  choice{"auto", []string{"auto", "bar", "log", "json", "none"}},
 		LogFormat: choice{"text", []string{"text", "json"}},
@@ -99,6 +114,9 @@ func (c *Config) Validate() error {
 		{"part-records", int64(c.PartRecords), 1, 1 << 30, printCount},
 		{"shard-size", int64(c.ShardSize), 4 << 10, 1 << 40, printSize},
 		{"record-limit", int64(c.RecordLimit), 1 << 10, 512 << 20, printSize},
+		{"rate", int64(c.Rate), 1, 1 << 20, printCount},
+		{"patience", int64(c.Patience), int64(time.Second), int64(1 << 20 * time.Hour), printPeriod},
+		{"overlap", int64(c.Overlap), 0, int64(30 * 24 * time.Hour), printPeriod},
 	}
 	for _, b := range bounds {
 		switch {
@@ -114,11 +132,30 @@ func (c *Config) Validate() error {
 	if since, until := time.Time(c.Since), time.Time(c.Until); !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return &fieldError{"until", fmt.Errorf("%s is not after since %s", c.Until, c.Since)}
 	}
+	for _, s := range c.Fetch {
+		if s != chatferry.Visitors && s != chatferry.Attachments {
+			return &fieldError{"fetch", fmt.Errorf("%s is not fetched one by one; only visitors and attachments are", s)}
+		}
+	}
+	if tokens := boolCount(c.Token != "", c.TokenFile != "", c.TokenCommand != ""); tokens > 1 {
+		return &fieldError{"token-file", errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+	}
 	return nil
 }
 
-func printSize(n int64) string  { return size(n).String() }
-func printCount(n int64) string { return count(n).String() }
+// boolCount is how many of them hold.
+func boolCount(of ...bool) (n int) {
+	for _, b := range of {
+		if b {
+			n++
+		}
+	}
+	return n
+}
+
+func printSize(n int64) string   { return size(n).String() }
+func printCount(n int64) string  { return count(n).String() }
+func printPeriod(n int64) string { return period(n).String() }
 
 // choice is one of a few words.
 type choice struct {

@@ -100,6 +100,7 @@ func (d *dataset) account(r *result) error {
 		}
 	}
 	begun := map[chatferry.Stream]bool{}
+	var throttled int64
 	for i := range d.Shards {
 		s := &d.Shards[i]
 		name := s.Shard.Stream
@@ -111,17 +112,28 @@ func (d *dataset) account(r *result) error {
 		if !s.Done {
 			c.State = stateWaiting
 		}
-		r.Streams[name] = c
 		for _, p := range s.Commits {
-			if !p.Reopened {
-				r.Doubts = append(r.Doubts, p.Doubts...)
+			if p.Reopened {
+				continue
 			}
+			r.Doubts = append(r.Doubts, p.Doubts...)
+			c.Absent += int64(len(p.Absent))
+			r.Requests += p.Requests
+			throttled += p.ThrottledMS
 		}
+		r.Streams[name] = c
 	}
+	r.ThrottledS = float64(throttled) / 1000
 	for name, c := range r.Streams {
 		if c.State == stateWaiting && begun[name] {
 			c.State = stateReading
 			r.Streams[name] = c
+		}
+	}
+	if last := d.last(); last != nil && last.Done != nil {
+		r.Watermark = last.Done.Watermark
+		for name, why := range last.Done.Unavailable {
+			r.notGiven(name, why)
 		}
 	}
 	for name, n := range tables {

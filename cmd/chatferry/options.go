@@ -34,8 +34,8 @@ type option struct {
 // options is the one table of all options, in the order in which help and `config show` list them.
 var options = []option{
 	{
-		name: "from", class: local, arg: "PATH", sep: "\n", value: func(c *Config) value { return &c.From },
-		help: "where the dump lies: a folder, file:///…, or stream=PATH; may be given several times",
+		name: "from", class: local, arg: "PLACE", sep: "\n", value: func(c *Config) value { return &c.From },
+		help: "the account: zendesk://SUBDOMAIN, zopim: or https://HOST; or a dump: a folder, file:///… or stream=PATH, which may be given several times",
 	},
 	{
 		name: "to", class: local, arg: "FOLDER", value: func(c *Config) value { return &c.To },
@@ -44,15 +44,19 @@ var options = []option{
 
 	{
 		name: "streams", class: scope, arg: "A,B", sep: ",", value: func(c *Config) value { return &c.Streams },
-		help: "only these streams; the default is every stream that the dump holds",
+		help: "only these streams; the default is every stream that the source holds",
 	},
 	{
 		name: "since", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Since },
-		help: "only records changed since then, 2021-03-01 or 2021-03-01T08:00:00Z; not of a dump, which is carried whole",
+		help: "only records changed since then, 2021-03-01 or 2021-03-01T08:00:00Z; of an account, since a dump is carried whole",
 	},
 	{
 		name: "until", class: scope, arg: "TIME", value: func(c *Config) value { return &c.Until },
-		help: "only records changed before then; not of a dump",
+		help: "only records changed before then; of an account",
+	},
+	{
+		name: "fetch", class: scope, arg: "A,B", sep: ",", value: func(c *Config) value { return &c.Fetch },
+		help: "what an account gives one by one only: visitors, a request each; attachments, their content",
 	},
 	{
 		name: "limit", class: shaping, arg: "N", value: func(c *Config) value { return &c.Limit },
@@ -110,8 +114,37 @@ var options = []option{
 	},
 
 	{
+		name: "rate", class: operation, arg: "N", value: func(c *Config) value { return &c.Rate },
+		help: "requests a minute that the account allows",
+	},
+	{
+		name: "rate-share", class: operation, arg: "P%", value: func(c *Config) value { return &c.RateShare },
+		help: "share of them that chatferry uses; the rest is left to whatever else reads the account",
+	},
+	{
+		name: "patience", class: operation, arg: "TIME", value: func(c *Config) value { return &c.Patience },
+		help: "end with exit code 6 when the API has given nothing for that long",
+	},
+	{
+		name: "overlap", class: operation, arg: "TIME", value: func(c *Config) value { return &c.Overlap },
+		help: "how late a change may show in the API; the last sweeps begin so far apart. 0: one sweep",
+	},
+	{
+		name: "allow-missing", class: operation, arg: "A,B", sep: ",", value: func(c *Config) value { return &c.AllowMissing },
+		help: "streams that may be missing or forbidden without exit code 4",
+	},
+
+	{
 		name: "token", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.Token },
 		help: "token of the Chat API",
+	},
+	{
+		name: "token-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.TokenFile },
+		help: "file with the token, or with an OAuth pair that is kept fresh in it; readable by its owner only",
+	},
+	{
+		name: "token-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.TokenCommand },
+		help: "command that prints the token",
 	},
 
 	{

@@ -9,13 +9,17 @@ import (
 	"chatferry"
 )
 
-// location is where a dump lies: a folder or a file, for all Streams or for one.
+// location is where records lie: a dump in a folder or a file, for all Streams or for one, or an account of the Chat API.
 type location struct {
-	Stream chatferry.Stream // empty: the place holds a folder or files for each Stream
-	Path   string
+	Stream  chatferry.Stream // empty: the place holds a folder or files for each Stream
+	Path    string
+	Account string // URI of an account; then there is no path
 }
 
 func (l location) String() string {
+	if l.Account != "" {
+		return l.Account
+	}
 	if l.Stream != "" {
 		return string(l.Stream) + "=" + l.Path
 	}
@@ -26,6 +30,13 @@ func (l location) String() string {
 type locations []location
 
 func (l *locations) Set(text string) error {
+	if isAccount(text) {
+		if _, err := accountRoots(text); err != nil {
+			return err
+		}
+		*l = append(*l, location{Account: text})
+		return nil
+	}
 	loc := location{Path: text}
 	if name, path, ok := strings.Cut(text, "="); ok && isName(name) {
 		stream := chatferry.Stream(name)
@@ -35,6 +46,9 @@ func (l *locations) Set(text string) error {
 		}
 		loc = location{Stream: stream, Path: path}
 	}
+	if isAccount(loc.Path) {
+		return fmt.Errorf("%s is an account, which is read whole; name it without %s=, and the stream with --streams", redactURI(loc.Path), loc.Stream)
+	}
 	path, err := localPath(loc.Path)
 	if err != nil {
 		return err
@@ -42,6 +56,20 @@ func (l *locations) Set(text string) error {
 	loc.Path = path
 	*l = append(*l, loc)
 	return nil
+}
+
+// account returns the URI of the account that the locations name, or "" if they name a dump. Both together, or two
+// accounts, are an error: a dataset holds one account.
+func (l locations) account() (string, error) {
+	for _, loc := range l {
+		if loc.Account != "" && len(l) > 1 {
+			return "", usage("name one account, or the places of one dump", "--from names %s and something else", loc.Account)
+		}
+		if loc.Account != "" {
+			return loc.Account, nil
+		}
+	}
+	return "", nil
 }
 
 func (l *locations) Clear() { *l = nil }
@@ -60,6 +88,10 @@ func (l locations) String() string { return strings.Join(l.Texts(), "\n") }
 func (l locations) absolute() (locations, error) {
 	out := make(locations, len(l))
 	for i, loc := range l {
+		if loc.Account != "" {
+			out[i] = loc
+			continue
+		}
 		abs, err := filepath.Abs(loc.Path)
 		if err != nil {
 			return nil, fmt.Errorf("make %s absolute: %w", loc.Path, err)
@@ -105,7 +137,7 @@ func localPath(text string) (string, error) {
 	case "s3":
 		return "", fmt.Errorf("%s is on S3, which is not in this version; copy it to a folder and name that", redactURI(text))
 	case "zendesk", "zopim", "http", "https":
-		return "", fmt.Errorf("%s is the Chat API, which is not in this version; name a folder that holds a dump", redactURI(text))
+		return "", fmt.Errorf("%s is an account of the Chat API; name a folder here", redactURI(text))
 	}
 	if strings.HasPrefix(rest, "//") {
 		return "", fmt.Errorf("%s: the scheme %q is not known; name a folder", redactURI(text), scheme)

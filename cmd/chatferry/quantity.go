@@ -221,3 +221,27 @@ func parsePercent(text string) (float64, error) {
 	}
 	return p, nil
 }
+
+// share is a part of a whole, written 70% or 0.7.
+type share float64
+
+func (s *share) Set(text string) error {
+	number, isPercent := strings.CutSuffix(strings.TrimSpace(text), "%")
+	f, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if isPercent {
+		f /= 100
+	}
+	if err != nil || !(f > 0 && f <= 1) {
+		return fmt.Errorf("%q is not a share; write 70%%, more than 0%% and at most 100%%", text)
+	}
+	*s = share(f)
+	return nil
+}
+
+func (s share) String() string { return strconv.FormatFloat(float64(s)*100, 'g', 6, 64) + "%" }
+
+// text is a value that is taken as it is.
+type text string
+
+func (t *text) Set(s string) error { *t = text(s); return nil }
+func (t text) String() string      { return string(t) }

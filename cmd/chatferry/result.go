@@ -22,6 +22,9 @@ type result struct {
 	Excluded      map[string]int64                  `json:"excluded_by_reason,omitempty"`
 	Doubts        []chatferry.Doubt                 `json:"doubts,omitempty"`
 	Ignored       []ignoredFile                     `json:"ignored,omitempty"`
+	Requests      int64                             `json:"requests,omitempty"`    // of the API, over all runs
+	ThrottledS    float64                           `json:"throttled_s,omitempty"` // of all Lanes together
+	Watermark     string                            `json:"watermark,omitempty"`   // every change before it was read; of accounts
 	ElapsedS      float64                           `json:"elapsed_s"`
 	ResumeCommand string                            `json:"resume_command"`
 	// QuarantineCommand shows the Rejects.
@@ -36,8 +39,9 @@ type streamResult struct {
 	Quarantined int64  `json:"quarantined"`
 	Excluded    int64  `json:"excluded"`
 	Superseded  int64  `json:"superseded"`
-	BytesRead   int64  `json:"bytes_read"` // stored bytes of the source
-	State       string `json:"state"`      // done, reading or waiting
+	Absent      int64  `json:"absent,omitempty"` // named by the source and then not given: deleted meanwhile
+	BytesRead   int64  `json:"bytes_read"`       // stored bytes of the source
+	State       string `json:"state"`            // done, reading or waiting; missing or forbidden
 }
 
 // tableResult is what the dataset holds of a table.
@@ -58,6 +62,13 @@ type resultError struct {
 	Code    string `json:"code"` // the exit code's name
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+}
+
+// notGiven marks a Stream that the source did not give.
+func (r *result) notGiven(name chatferry.Stream, why chatferry.Availability) {
+	s := r.Streams[name]
+	s.State = string(why)
+	r.Streams[name] = s
 }
 
 // resultErrorOf describes the branch of err that decides the exit code.

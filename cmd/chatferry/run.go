@@ -11,18 +11,24 @@ import (
 
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
-	"memory-limit", "lanes", "max-bad-records", "check-source", "deadline", "min-free", "take-over", "progress", "json",
+	"memory-limit", "lanes", "max-bad-records", "check-source", "deadline", "min-free", "take-over",
+	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
+	"progress", "json",
 }
 
 func newRunCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Carry a dump over into a dataset, or go on with one",
-		Long: "Carry a dump over into a dataset. The dump is a folder with a folder or files for each stream: chats/, visitors/, " +
-			"agents.json, …; plain, .gz or .zst; NDJSON, JSON arrays, saved API pages or CSV.\n\n" +
+		Short: "Carry an account or a dump over into a dataset, or go on with one",
+		Long: "Carry an account or a dump over into a dataset. An account is zendesk://SUBDOMAIN, or zopim: for one that was made on " +
+			"zopim.com, or the URL of its API; it is read with the token of CHATFERRY_TOKEN, --token-file or --token-command. A dump is a " +
+			"folder with a folder or files for each stream: chats/, visitors/, agents.json, …; plain, .gz or .zst; NDJSON, JSON arrays, " +
+			"saved API pages or CSV.\n\n" +
 			"Run it again with the same --to after it was stopped or killed: it goes on where it was. Files that came to the " +
 			"dump are added; one that changed is refused with exit code 8.",
-		Example: `  chatferry run --from /dumps/acme --to /data/acme
+		Example: `  CHATFERRY_TOKEN=… chatferry run --from zendesk://acme --to /data/acme
+  chatferry run --from zopim: --token-file token.json --to /data/acme --rate-share 50%
+  chatferry run --from /dumps/acme --to /data/acme
   chatferry run --from /dumps/acme --from chats=/more/chats --to /data/acme --streams chats,agents
   chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
   chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
@@ -36,7 +42,7 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	for _, name := range []string{"from", "to", "streams", "since", "until", "limit"} {
+	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "limit"} {
 		addFlag(cmd.Flags(), name)
 	}
 	for _, name := range operationFlags {
@@ -58,7 +64,7 @@ func (a *app) runSettings(cmd *cobra.Command) (*settings, error) {
 	case s.To == "":
 		return nil, usage("for example: "+firstExample(cmd), "%s needs --to, the root of the dataset", cmd.CommandPath())
 	case len(s.From) == 0:
-		return nil, usage("for example: "+firstExample(cmd), "%s needs --from, the place of the dump", cmd.CommandPath())
+		return nil, usage("for example: "+firstExample(cmd), "%s needs --from, the account or the place of the dump", cmd.CommandPath())
 	}
 	if _, err := os.Stat(string(s.To)); errors.Is(err, fs.ErrNotExist) {
 		return s, nil
@@ -85,7 +91,7 @@ func newResumeCommand(a *app) *cobra.Command {
 		Use:   "resume [ROOT]",
 		Short: "Go on with a dataset as its last run was told to",
 		Long: "Go on with a dataset where it was stopped or killed. What the last run was told is remembered by the dataset; no " +
-			"flag is needed. --from is for a dump that was moved: its files must be the same, below the new place.",
+			"flag is needed, but the token of an account is. --from is for a dump that was moved: its files must be the same, below the new place.",
 		Example: `  chatferry resume /data/acme
   chatferry resume /data/acme --from /mnt/new-disk/acme --lanes 4`,
 		Args: takes("[ROOT]"),

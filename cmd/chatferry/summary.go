@@ -60,6 +60,18 @@ func writeBooks(b *strings.Builder, r *result) {
 	}
 	add("all", all)
 	writeColumns(b, rows, 1, 6)
+	if r.Requests > 0 {
+		fmt.Fprintf(b, "\n%s to the API; the Lanes together waited %s for their turn.\n",
+			countOf(r.Requests, "request"), progress.Span(time.Duration(r.ThrottledS*float64(time.Second))))
+	}
+	if r.Watermark != "" {
+		fmt.Fprintf(b, "Every change before %s is there.\n", r.Watermark)
+	}
+	for _, name := range chatferry.Streams() {
+		if n := r.Streams[name].Absent; n > 0 {
+			fmt.Fprintf(b, "%s of %s were named by the API and then not there: deleted meanwhile.\n", countOf(n, "record"), name)
+		}
+	}
 }
 
 // writeTables writes a row for each table that the dataset holds.

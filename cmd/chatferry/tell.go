@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"strings"
 
 	"chatferry"
 	"chatferry/cmd/chatferry/progress"
@@ -55,6 +56,9 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 	if after != nil {
 		d := &dataset{target: c.t, Dataset: after}
 		err = errors.Join(err, d.account(r), r.countQuarantine(context.Background(), c.t, after))
+		for name, why := range c.absent {
+			r.notGiven(name, why.Why)
+		}
 		if err == nil {
 			err = c.aside.partial()
 		}
@@ -62,11 +66,7 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			err = c.verdict(err)
 		}
 	}
-	if c.listing != nil {
-		for _, i := range c.listing.Ignored {
-			r.Ignored = append(r.Ignored, ignoredFile(i))
-		}
-	}
+	r.Ignored = c.from.passedOver()
 	r.ExitCode, _ = gravest(err)
 	if err == nil {
 		r.ExitCode = exitDone
@@ -91,15 +91,18 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 
 // partial returns the error of a run that came to its end and put something aside.
 func (e exceptions) partial() error {
-	doubtful := countOf(e.doubts, "file") + " of the dump may be damaged or incomplete"
-	inQuarantine := countOf(e.quarantined, "record") + " went to quarantine"
-	switch {
-	case e.doubts > 0 && e.quarantined > 0:
-		return &partialError{inQuarantine + ", and " + doubtful}
-	case e.doubts > 0:
-		return &partialError{doubtful}
-	case e.quarantined > 0:
-		return &partialError{inQuarantine}
+	var what []string
+	if e.quarantined > 0 {
+		what = append(what, countOf(e.quarantined, "record")+" went to quarantine")
 	}
-	return nil
+	if e.doubts > 0 {
+		what = append(what, countOf(e.doubts, "part")+" of the source may be damaged or incomplete")
+	}
+	if e.absent != "" {
+		what = append(what, e.absent)
+	}
+	if len(what) == 0 {
+		return nil
+	}
+	return &partialError{strings.Join(what, ", and ")}
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"chatferry"
+	"chatferry/checkpoint"
 )
 
 // trialPage is the Page of a trial run unless it is told otherwise: small, so that the limit is nearly met.
@@ -59,10 +60,10 @@ func (r *trialReader) Next(ctx context.Context) (*chatferry.Page, error) {
 }
 
 // firstOfEach keeps the first Shard of each Stream, which is all that a trial run reads.
-func firstOfEach(added, already []chatferry.Shard) []chatferry.Shard {
+func firstOfEach(added []chatferry.Shard, already []checkpoint.ShardState) []chatferry.Shard {
 	seen := map[chatferry.Stream]bool{}
 	for _, s := range already {
-		seen[s.Stream] = true
+		seen[s.Shard.Stream] = true
 	}
 	return slices.DeleteFunc(added, func(s chatferry.Shard) bool {
 		first := !seen[s.Stream]

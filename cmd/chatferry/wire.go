@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"chatferry"
 	"chatferry/checkpoint"
@@ -87,22 +88,23 @@ func (t *target) mustLoad(ctx context.Context) (*checkpoint.Dataset, error) {
 	return d, err
 }
 
-// The shares of --memory-limit. What a Lane holds was measured from outside, with Parts and Pages of the default size:
-// the rows of a Part whose statistics point at them, the encoded columns of the row groups in progress, two Pages, and
-// what the garbage collector has not got to.
+// The shares of --memory-limit. What a Lane holds was measured from outside, with Pages of the default size: the rows of a
+// Part whose statistics point at them, the encoded columns of the row groups in progress, two Pages, and what the garbage
+// collector has not got to.
 const (
-	laneMemory = 208 << 20
+	laneMemory = 48 << 20 // and five quarters of a Part
 	baseMemory = 64 << 20
 )
 
 // lanes returns how many Lanes fit into the memory limit.
 func (s *settings) lanes() int {
-	return int(max(1, min(int64(s.Lanes), (int64(s.MemoryLimit)-baseMemory)/laneMemory)))
+	each := laneMemory + int64(s.PartSize)*5/4
+	return int(max(1, min(int64(s.Lanes), (int64(s.MemoryLimit)-baseMemory)/each)))
 }
 
 // pipeline joins the stages.
 func (t *target) pipeline(s *settings, source chatferry.Source, run *checkpoint.Run, observer chatferry.Observer, before chatferry.Books) *chatferry.Pipeline {
-	return &chatferry.Pipeline{
+	p := &chatferry.Pipeline{
 		Source:         source,
 		NewTransformer: func(stream chatferry.Stream) chatferry.Transformer { return transform.New(stream, transform.Options{}) },
 		Sink:           load.NewSink(t.store),
@@ -114,7 +116,15 @@ func (t *target) pipeline(s *settings, source chatferry.Source, run *checkpoint.
 		Bad:            chatferry.BadLimit(s.MaxBadRecords),
 		Totals:         before,
 	}
+	if account, err := s.From.account(); err == nil && account != "" {
+		// What an account gives in a minute may have cost all the requests of that minute.
+		p.SealEvery, p.SealOnStop = sealEvery, true
+	}
+	return p
 }
+
+// sealEvery is how old a Part of an account becomes at most before it is committed.
+const sealEvery = time.Minute
 
 // listDump lists the places of --from, without the Streams that are not asked for.
 func (s *settings) listDump(ctx context.Context) (*dump.Listing, error) {

@@ -67,7 +67,7 @@ func (t *Tracker) Snapshot() Snapshot {
 	for _, name := range t.order {
 		c := t.streams[name]
 		p := StreamProgress{
-			Stream: name, Done: c.read, Total: c.total, Records: c.records, Quarantined: c.quarantined, ETA: -1,
+			Stream: name, Done: c.read, Total: c.size(), Records: c.records, Quarantined: c.quarantined, ETA: -1,
 			State: Waiting,
 		}
 		switch {
@@ -79,7 +79,7 @@ func (t *Tracker) Snapshot() Snapshot {
 		}
 		bytes := max(0, c.read-first.bytes[name])
 		records := max(0, c.records-first.recs[name])
-		p.Rate, p.ByteRate, p.ETA = estimate(span, bytes, records, c.total-c.read)
+		p.Rate, p.ByteRate, p.ETA = estimate(span, bytes, records, p.Total-c.read)
 		if p.State != Reading {
 			p.ETA = -1
 		}

@@ -38,7 +38,8 @@ type Tracker struct {
 var _ chatferry.Observer = (*Tracker)(nil)
 
 type streamCount struct {
-	total       int64 // stored bytes
+	total       int64 // stored bytes; of an account, which does not know them, 0
+	expected    int64 // of an account: about how many records there are
 	read        int64 // stored bytes, of earlier runs and this one, committed or not
 	records     int64 // the same in records
 	quarantined int64 // committed
@@ -53,6 +54,20 @@ type shardCount struct {
 	// Committed by earlier runs and this one, and read beyond that.
 	stored, ahead, recordsAhead int64
 	open, done                  bool
+}
+
+// bytesOfRecord is what a record of an account takes until some were read: about a chat.
+const bytesOfRecord = 6 << 10
+
+// size is how many stored bytes the Stream has. Those of an account are estimated from its records.
+func (c *streamCount) size() int64 {
+	switch {
+	case c.expected == 0 || c.done == c.shards:
+		return max(c.total, c.read)
+	case c.records == 0:
+		return c.total + c.expected*bytesOfRecord
+	}
+	return c.total + int64(float64(c.read)/float64(c.records)*float64(max(c.expected, c.records)))
 }
 
 // NewTracker returns a Tracker for a run that begins now.
@@ -79,6 +94,10 @@ func (t *Tracker) Plan(planned []Planned, before map[chatferry.Stream]Before) {
 			s.done++
 		}
 		s.total += p.Shard.Bytes
+		if p.Shard.API != nil {
+			s.expected += p.Shard.API.Records
+			stored = p.Stored
+		}
 		s.read += stored
 		s.shards++
 		t.shards[p.Shard.ID] = &shardCount{stream: s, total: p.Shard.Bytes, stored: stored, done: p.Done}
@@ -160,9 +179,11 @@ func (t *Tracker) ShardDone(s *chatferry.Shard) {
 	if !c.done {
 		c.done = true
 		c.stream.done++
-		// A Shard that is done was read whole, whatever its Source said about single Pages.
-		c.stream.read += c.total - c.stored - c.ahead
-		c.stored, c.ahead = c.total, 0
+		if s.API == nil {
+			// A Shard that is done was read whole, whatever its Source said about single Pages.
+			c.stream.read += c.total - c.stored - c.ahead
+			c.stored, c.ahead = c.total, 0
+		}
 	}
 }
 

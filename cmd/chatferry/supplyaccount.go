@@ -1,0 +1,173 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"net/url"
+	"slices"
+	"time"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/progress"
+	"chatferry/extract/api"
+)
+
+// accountSupply is an account of the Chat API.
+type accountSupply struct {
+	chatferry.Source
+	c       *carriage
+	log     *slog.Logger
+	client  *api.Client
+	sweeper *api.Sweeper
+	mark    time.Time
+}
+
+// openAccount finds where the account answers, with the token that was given.
+func (c *carriage) openAccount(ctx context.Context, uri string) (supply, error) {
+	if c.CheckSource {
+		return nil, usage("leave it out", "--check-source looks for damaged files, and an account has none")
+	}
+	roots, err := accountRoots(uri)
+	if err != nil {
+		return nil, usage("", "--from: %w", err)
+	}
+	tokens, err := c.tokens()
+	if err != nil {
+		return nil, err
+	}
+	client, err := api.Dial(ctx, api.Options{
+		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
+		Log: c.log, State: c.tracker.SetState,
+	})
+	if err != nil {
+		return nil, err
+	}
+	c.log.Info("the account answers", "root", client.Root())
+	return &accountSupply{c: c, log: c.log, client: client}, nil
+}
+
+// The defaults for an account. An answer takes seconds, so that several must be under way to use all requests that are
+// permitted; what several Lanes hold at a time must fit into the memory limit.
+const (
+	accountLanes = 8
+	accountPart  = 24 << 20
+)
+
+// suitAccount sets what nobody has set to what suits an account.
+func (s *settings) suitAccount() {
+	if s.origin["lanes"] == originDefault {
+		s.Lanes = accountLanes
+	}
+	if s.origin["part-size"] == originDefault {
+		s.PartSize = max(accountPart, s.PageSize)
+	}
+}
+
+// tokens is where the token comes from.
+func (s *settings) tokens() (api.TokenSource, error) {
+	switch {
+	case s.TokenFile != "":
+		return api.FileToken(string(s.TokenFile)), nil
+	case s.TokenCommand != "":
+		return api.CommandToken(string(s.TokenCommand)), nil
+	case s.Token != "":
+		return api.StaticToken(api.NewSecret(string(s.Token)))
+	}
+	return nil, usage("set CHATFERRY_TOKEN, or name a file or a command that has the token: --token-file, --token-command",
+		"an account is read with a token, and none was given")
+}
+
+// plan implements supply.
+func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, error) {
+	shards := make([]chatferry.Shard, len(already))
+	for i := range already {
+		shards[i] = already[i].Shard
+	}
+	permitted := float64(a.c.Rate) * float64(a.c.RateShare)
+	p, err := api.NewPlan(ctx, a.client, api.PlanOptions{
+		Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
+		Overlap: time.Duration(a.c.Overlap), Lanes: a.c.lanes(), Limit: int64(a.c.Limit), PerMinute: permitted,
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range p.Estimates {
+		if e.Stream == chatferry.Chats {
+			a.log.Warn("how chats are read", "endpoint", e.Endpoint, "because", e.Reason, "records", e.Records,
+				"requests", e.Requests, "takes", progress.Span(e.Took), "windows", e.Windows)
+		}
+	}
+	a.sweeper = api.NewSweeper(api.SweepOptions{
+		Overlap: time.Duration(a.c.Overlap), Streams: a.streams(), Until: time.Time(a.c.Until), Trial: a.c.Limit > 0,
+	})
+	a.Source = api.NewSource(a.client, api.SourceOptions{
+		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()),
+		PageLimit: a.pageLimit(), Sweeper: a.sweeper, Wait: a.wait, Log: a.log,
+	})
+	return p.Shards, nil
+}
+
+// originOf is the scheme and host of a root.
+func originOf(root string) string {
+	u, err := url.Parse(root)
+	if err != nil {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
+}
+
+// wait waits for what the API does not give yet, and says so.
+func (a *accountSupply) wait(ctx context.Context, d time.Duration) error {
+	a.c.tracker.SetState("waiting " + progress.Span(d) + " until the API gives the last minutes")
+	defer a.c.tracker.SetState("")
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// streams are those that are asked for and that the API lists.
+func (a *accountSupply) streams() []chatferry.Stream {
+	if len(a.c.Streams) == 0 {
+		return api.Streams()
+	}
+	return slices.DeleteFunc(slices.Clone(a.c.Streams), func(s chatferry.Stream) bool {
+		return s == chatferry.Visitors || s == chatferry.Attachments
+	})
+}
+
+// pageLimit is how many records are asked for at once: no more than a trial is about.
+func (a *accountSupply) pageLimit() int { return int(min(a.c.Limit, 1000)) }
+
+// more implements supply.
+func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+	shards := make([]api.State, len(states))
+	for i := range states {
+		shards[i] = api.State{Shard: states[i].Shard, Done: states[i].Done}
+	}
+	s := a.sweeper.Next(a.client.Now(), shards, next)
+	if s.Done {
+		a.mark = s.Watermark
+	}
+	if len(s.Shards) > 0 {
+		a.log.Info("sweeping what changed meanwhile", "shards", len(s.Shards))
+	}
+	return s.Shards, s.Wait, nil
+}
+
+// watermark implements supply.
+func (a *accountSupply) watermark() string {
+	if a.mark.IsZero() {
+		return ""
+	}
+	return a.mark.UTC().Format(time.RFC3339)
+}
+
+func (a *accountSupply) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }
+func (a *accountSupply) passedOver() []ignoredFile                        { return nil }
+func (a *accountSupply) close()                                           { a.client.Close() }
