@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"net/http"
 	"os"
 	"syscall"
 	"time"
@@ -22,6 +23,8 @@ type environment struct {
 	// size returns the columns and lines of the terminal behind stderr.
 	size func() (columns, lines int)
 	now  func() time.Time
+	// transport carries requests to accounts; nil is the network.
+	transport http.RoundTripper
 	// die ends the process by a signal, as if it had never been caught.
 	die func(os.Signal)
 }

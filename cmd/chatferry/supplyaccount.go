@@ -38,7 +38,7 @@ func (c *carriage) openAccount(ctx context.Context, uri string) (supply, error) 
 	}
 	client, err := api.Dial(ctx, api.Options{
 		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
-		Log: c.log, State: c.tracker.SetState,
+		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
 	})
 	if err != nil {
 		return nil, err
