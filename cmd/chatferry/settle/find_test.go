@@ -1,0 +1,263 @@
+package settle
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"testing"
+	"time"
+
+	"chatferry"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/checkpoint/atomicfile/faultfs"
+)
+
+func newKeyFiles(fsys atomicfile.FS) *keyFiles {
+	return &keyFiles{fsys: fsys, folders: atomicfile.NewFolders(fsys), tag: "e000000000001-"}
+}
+
+// makeHolders writes a key file for each of some sets of keys.
+func makeHolders(t testing.TB, k *keyFiles, sets [][]uint64) []holder {
+	t.Helper()
+	var out []holder
+	for i, keys := range sets {
+		f, err := k.make(keyFileName(chatferry.SHA256{byte(i), byte(i >> 8)}), slices.Clone(keys), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f, err = k.open(f.name); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, holder{keys: f})
+	}
+	return out
+}
+
+// The candidates are the hashes that a map finds, in order, whatever the ranges and batches, and every file that holds one
+// is named.
+func TestFindEqualsMap(t *testing.T) {
+	found := 0
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		spread := uint64(1) << rng.IntN(64)
+		sets := make([][]uint64, rng.IntN(12))
+		rows, all := map[uint64]int{}, map[uint64]int{}
+		for i := range sets {
+			for range rng.IntN(60) {
+				key := rng.Uint64()
+				if rng.IntN(2) == 0 {
+					key = key / spread * spread // so that some are equal
+				}
+				if key &= ^uint64(excludedBit); rng.IntN(5) == 0 {
+					key |= excludedBit
+				} else {
+					rows[key]++
+				}
+				all[key&^excludedBit]++
+				sets[i] = append(sets[i], key)
+			}
+		}
+		k := newKeyFiles(faultfs.NewDisk().Process(nil))
+		f := finder{
+			fsys: k.fsys, holders: makeHolders(t, k, sets), room: int64(1 + rng.IntN(100)), most: 1 + rng.IntN(40),
+		}
+		var got []uint64
+		err := f.find(t.Context(), func(c *candidates) error {
+			got = append(got, c.hashes...)
+			for i, keys := range sets {
+				holds := slices.ContainsFunc(keys, func(key uint64) bool {
+					_, ok := slices.BinarySearch(c.hashes, key&^excludedBit)
+					return ok
+				})
+				if holds != c.holders[i] {
+					t.Errorf("seed %d: file %d holds a candidate: %v, and is named: %v", seed, i, holds, c.holders[i])
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want []uint64
+		for key, n := range all {
+			if n > 1 && rows[key] > 0 {
+				want = append(want, key)
+			}
+		}
+		slices.Sort(want)
+		if !slices.Equal(got, want) {
+			t.Fatalf("seed %d: found %x, want %x", seed, got, want)
+		}
+		found += len(got)
+	}
+	if found == 0 {
+		t.Error("nothing was ever found")
+	}
+}
+
+// A key file that is cut, changed or lengthened anywhere is not believed.
+func TestDamagedKeyFile(t *testing.T) {
+	k := newKeyFiles(faultfs.NewDisk().Process(nil))
+	whole := makeHolders(t, k, [][]uint64{{2, 4, 6, 7, 8}})[0].keys
+	data, err := atomicfile.ReadAll(k.fsys, whole.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	damage := map[string][]byte{"empty": {}, "longer": append(slices.Clone(data), 0), "longer by a key": append(slices.Clone(data), make([]byte, 8)...)}
+	for i := range data {
+		damage[fmt.Sprintf("cut at %d", i)] = data[:i]
+		b := slices.Clone(data)
+		b[i] ^= 1 << (i % 8)
+		damage[fmt.Sprintf("changed at %d", i)] = b
+	}
+	for name, b := range damage {
+		if err := k.write(whole.name, b); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := k.open(whole.name); err != errDamagedKeys {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+	}
+}
+
+// A contest finds the newest of each key, also of keys that share their hash, in whatever order they are entered.
+func TestContest(t *testing.T) {
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 2))
+		var ids []id
+		hashes := map[uint64]bool{}
+		weak := func(i id) uint64 { return i.hash() & (0xff << uint(8*(seed%7))) &^ excludedBit }
+		for range 1 + rng.IntN(50) {
+			var i id
+			for b := range i {
+				i[b] = byte(rng.Uint32())
+			}
+			ids = append(ids, i)
+			hashes[weak(i)] = true
+		}
+		var sorted []uint64
+		for h := range hashes {
+			sorted = append(sorted, h)
+		}
+		slices.Sort(sorted)
+		lost := map[order]bool{}
+		c := newContest(sorted, func(p place) { lost[p.order] = true })
+		best := map[id]order{}
+		var all []order
+		for n := range 300 {
+			i := ids[rng.IntN(len(ids))]
+			o := order{int64(rng.IntN(3)), chatferry.ShardID(rng.IntN(3)), chatferry.Offset(n)}
+			all = append(all, o)
+			if b, ok := best[i]; !ok || b.compare(o) < 0 {
+				best[i] = o
+			}
+			at := c.index(weak(i))
+			if at < 0 || c.hashes[at] != weak(i) {
+				t.Fatalf("seed %d: candidate %x has the index %d", seed, weak(i), at)
+			}
+			if err := c.enter(at, i, place{order: o}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := c.index(sorted[len(sorted)-1] + 2); n >= 0 {
+			t.Errorf("seed %d: what is no candidate has the index %d", seed, n)
+		}
+		newest := map[order]bool{}
+		for _, o := range best {
+			newest[o] = true
+		}
+		for _, o := range all {
+			if newest[o] == lost[o] {
+				t.Fatalf("seed %d: %+v is the newest: %v, has lost: %v", seed, o, newest[o], lost[o])
+			}
+		}
+		if err := c.enter(c.index(weak(ids[0])), ids[0], place{order: best[ids[0]]}); best[ids[0]] != (order{}) && err == nil {
+			t.Errorf("seed %d: one record was entered twice", seed)
+		}
+	}
+}
+
+var benchKeys = flag.Int("settle-keys", 2_000_000, "keys that BenchmarkFind merges")
+
+// BenchmarkFind merges the key files of many Parts, none, one percent or all of whose keys are there twice.
+func BenchmarkFind(b *testing.B) {
+	const files = 1000
+	for _, share := range []float64{0, 0.01, 1} {
+		b.Run(fmt.Sprintf("keys=%d/files=%d/twice=%v", *benchKeys, files, share), func(b *testing.B) {
+			fsys, err := atomicfile.OS(b.TempDir())
+			if err != nil {
+				b.Fatal(err)
+			}
+			rng := rand.New(rand.NewPCG(1, 1))
+			k := newKeyFiles(fsys)
+			var all []uint64
+			var sets [][]uint64
+			for len(all) < *benchKeys {
+				var keys []uint64
+				for range min(*benchKeys/files+1, *benchKeys-len(all)) {
+					key := rng.Uint64() &^ excludedBit
+					if i := len(all) - *benchKeys/2; i >= 0 && rng.Float64() < 2*share {
+						key = all[i]
+					}
+					keys, all = append(keys, key), append(all, key)
+				}
+				sets = append(sets, keys)
+			}
+			holders := makeHolders(b, k, sets)
+			sets, all = nil, nil
+			debug.FreeOSMemory()
+			limits := limitsOf(defaultMemory)
+			peak := watchMemory()
+			found, batches := 0, 0
+			for b.Loop() {
+				found, batches = 0, 0
+				for i := range holders { // as a settle looks at them
+					if _, err := k.open(holders[i].keys.name); err != nil {
+						b.Fatal(err)
+					}
+				}
+				f := finder{fsys: fsys, holders: holders, room: limits.rangeKeys, most: limits.candidates}
+				err := f.find(b.Context(), func(c *candidates) error {
+					found += len(c.hashes)
+					batches++
+					newContest(c.hashes, nil)
+					return nil
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchKeys), "ns/key")
+			b.ReportMetric(float64(found), "candidates")
+			b.ReportMetric(float64(batches), "batches")
+			b.ReportMetric(float64(peak())/(1<<20), "MiB-heap")
+		})
+	}
+}
+
+// watchMemory looks every few milliseconds how much memory the Go runtime has in use; the function it returns tells the
+// most that it saw.
+func watchMemory() func() uint64 {
+	stop, most := make(chan struct{}), make(chan uint64)
+	go func() {
+		var peak uint64
+		var m runtime.MemStats
+		for {
+			select {
+			case <-stop:
+				most <- peak
+				return
+			case <-time.After(5 * time.Millisecond):
+				runtime.ReadMemStats(&m)
+				peak = max(peak, m.Sys-m.HeapReleased)
+			}
+		}
+	}()
+	return func() uint64 {
+		close(stop)
+		return <-most
+	}
+}

@@ -1,0 +1,253 @@
+package settle
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"syscall"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/load"
+	"chatferry/transform"
+)
+
+// id stands for a key of a Stream: the first 16 bytes of SHA-256(stream, 0, key). Nobody finds two keys with one id.
+type id [16]byte
+
+// hash is what key files hold of an id. Its lowest bit is 0; with excludedBit it is an excluded record's.
+func (i id) hash() uint64 { return binary.BigEndian.Uint64(i[:8]) &^ excludedBit }
+
+const excludedBit = 1
+
+// order is the place of a record among those with its key: the greatest is the newest.
+type order struct {
+	version int64
+	shard   chatferry.ShardID
+	offset  chatferry.Offset
+}
+
+// compare is negative if o is the older one.
+func (o order) compare(p order) int {
+	switch {
+	case o.version != p.version:
+		return sign(o.version < p.version)
+	case o.shard != p.shard:
+		return sign(o.shard < p.shard)
+	case o.offset != p.offset:
+		return sign(o.offset < p.offset)
+	}
+	return 0
+}
+
+func sign(less bool) int {
+	if less {
+		return -1
+	}
+	return 1
+}
+
+// entry is what a file says of one committed record.
+type entry struct {
+	id
+	order
+	row      int32 // in its file
+	excluded bool  // it is in the ledger, not a row
+	deleted  bool  // the row says that the record was deleted at the source
+}
+
+// keyed knows where the files of a Stream hold its keys.
+type keyed struct {
+	stream  chatferry.Stream
+	key     transform.Key
+	columns []string // that are read of the parent table
+	at      []int    // of a column of the parent table, its index in columns
+	deleted int      // index in columns; -1: there is none
+}
+
+const columnDeleted = "deleted"
+
+func newKeyed(stream chatferry.Stream) *keyed {
+	k := &keyed{stream: stream, key: transform.KeyOf(stream), deleted: -1}
+	schema := transform.Schema(stream.Parent())
+	names := append([]string{transform.ColumnSourceShard, transform.ColumnSourceOffset}, k.key.Columns...)
+	for _, name := range []string{k.key.Else, k.key.Version} {
+		if name != "" {
+			names = append(names, name)
+		}
+	}
+	if stream == chatferry.Chats {
+		k.deleted = len(names)
+		names = append(names, columnDeleted)
+	}
+	k.columns, k.at = names, make([]int, schema.NumFields())
+	for i, name := range names {
+		for _, column := range schema.FieldIndices(name) {
+			k.at[column] = i
+		}
+	}
+	return k
+}
+
+// idOf makes an id. The buffer b is used and returned.
+func idOf(b []byte, stream, key string) ([]byte, id) {
+	b = append(append(append(b[:0], stream...), 0), key...)
+	sum := sha256.Sum256(b)
+	return b, id(sum[:16])
+}
+
+// chosen shows the columns of a record under the indexes that they have in the whole table.
+type chosen struct {
+	arrow.Record
+	at []int
+}
+
+// Column returns a column that was chosen.
+func (c chosen) Column(i int) arrow.Array { return c.Record.Column(c.at[i]) }
+
+// entries calls visit for every row of a parent table's file, or every excluded record of a ledger.
+func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, visit func(*entry) error) error {
+	names, each := k.columns, k.ofRows
+	if f.Kind == chatferry.FileLedger {
+		names, each = ledgerColumns, k.ofLedger
+	}
+	rows := int32(0)
+	return eachRecord(ctx, store, f, names, func(rec arrow.Record) error {
+		err := each(rec, rows, visit)
+		rows += int32(rec.NumRows())
+		return err
+	})
+}
+
+func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) error {
+	shards, offsets, err := sourceOf(rec)
+	if err != nil {
+		return err
+	}
+	var deleted *array.Boolean
+	if k.deleted >= 0 {
+		deleted, _ = rec.Column(k.deleted).(*array.Boolean)
+	}
+	view := chosen{rec, k.at}
+	var e entry
+	var text []byte
+	for i := range int(rec.NumRows()) {
+		key, version := k.key.Of(view, i)
+		text, e.id = idOf(text, string(k.stream), key)
+		e.order = order{version, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		e.row = from + int32(i)
+		e.deleted = deleted != nil && deleted.IsValid(i) && deleted.Value(i)
+		if err := visit(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// sourceOf returns the first two columns of a record: the Shard and the offset of each row.
+func sourceOf(rec arrow.Record) (shards, offsets *array.Int64, err error) {
+	shards, ok := rec.Column(0).(*array.Int64)
+	offsets, also := rec.Column(1).(*array.Int64)
+	if !ok || !also || shards.NullN() > 0 || offsets.NullN() > 0 {
+		return nil, nil, errors.New("a row does not say where it comes from")
+	}
+	return shards, offsets, nil
+}
+
+var ledgerColumns = []string{
+	load.LedgerShard, load.LedgerOffset, load.LedgerStream, load.LedgerKey, load.LedgerVersion, load.LedgerDisposition,
+}
+
+// ofLedger gives the entries of all Streams, whose ids differ.
+func (k *keyed) ofLedger(rec arrow.Record, from int32, visit func(*entry) error) error {
+	shards, offsets, err := sourceOf(rec)
+	if err != nil {
+		return err
+	}
+	streams, ok1 := rec.Column(2).(*array.String)
+	keys, ok2 := rec.Column(3).(*array.String)
+	versions, ok3 := rec.Column(4).(*array.Timestamp)
+	dispositions, ok4 := rec.Column(5).(*array.String)
+	if !ok1 || !ok2 || !ok3 || !ok4 {
+		return errors.New("the columns of the ledger are of wrong types")
+	}
+	e := entry{excluded: true}
+	var text []byte
+	for i := range int(rec.NumRows()) {
+		if dispositions.Value(i) != string(chatferry.Excluded) {
+			continue
+		}
+		text, e.id = idOf(text, streams.Value(i), keys.Value(i))
+		e.order = order{0, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		if versions.IsValid(i) {
+			e.version = int64(versions.Value(i))
+		}
+		e.row = from + int32(i)
+		if err := visit(&e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// eachRecord reads columns of a Parquet file of the dataset, all of them if none is named. A record is released when
+// visit returns. That a file has as many rows as the log says is checked.
+func eachRecord(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) error {
+	err := readRecords(ctx, store, f, names, visit)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", f.Name, err)
+	}
+	return nil
+}
+
+func readRecords(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) (err error) {
+	file, err := store.Open(ctx, f.Name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	rows, err := load.OpenColumns(file, file.Size(), names...)
+	if err != nil {
+		return damaged(err)
+	}
+	left := f.Rows
+	for {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		rec, err := rows.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			return damaged(err)
+		}
+		left -= rec.NumRows()
+		err = visit(rec)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
+	if left != 0 {
+		return damaged(fmt.Errorf("it has %d rows, its record says %d", f.Rows-left, f.Rows))
+	}
+	return nil
+}
+
+// damaged says that a published file is not what the log says of it, unless err tells that it could not be read.
+func damaged(err error) error {
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return &chatferry.Error{Kind: chatferry.KindEnvironment, Err: err, Hint: "check the disk, then run the same command again"}
+	}
+	if chatferry.KindOf(err) != chatferry.KindUnexpected {
+		return err
+	}
+	return chatferry.Errorf(chatferry.KindDiffers, "check the disk; chatferry files tells which files there must be", "%w", err)
+}

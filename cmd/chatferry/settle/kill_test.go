@@ -1,0 +1,284 @@
+package settle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile/faultfs"
+	"chatferry/load"
+	"chatferry/transform"
+)
+
+// sweep is a dataset that was read and not settled, on a simulated disk, and what an undisturbed settle makes of it.
+type sweep struct {
+	*world
+	disk *faultfs.Disk
+	want map[string][]byte
+	ops  []faultfs.Op // of the settling run
+}
+
+var settled = []string{"tables", checkpoint.Folder + "/ledger", checkpoint.Folder + "/quarantine"}
+
+func newSweep(t *testing.T, f *feed, options Options) *sweep {
+	t.Helper()
+	s := &sweep{disk: faultfs.NewDisk(), world: &world{feed: f, options: options}}
+	s.fsys = s.disk.Process(nil)
+	unsettled := func(context.Context, Options) (Report, error) { return Report{}, nil }
+	if _, err := s.run(t.Context(), unsettled); err != nil {
+		t.Fatal(err)
+	}
+	s.ends = nil
+	disk := s.disk.Clone()
+	w := s.on(disk, func(op faultfs.Op) faultfs.Fault {
+		s.ops = append(s.ops, op)
+		return faultfs.Fault{}
+	})
+	report, err := w.carry(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if s.want, err = tree(w.fsys, settled...); err != nil {
+		t.Fatal(err)
+	}
+	if report.Replaces < 3 {
+		t.Fatalf("there is little to do: %+v", report)
+	}
+	t.Logf("%d operations, %+v", len(s.ops), report)
+	return s
+}
+
+// on is the same account on another disk.
+func (s *sweep) on(disk *faultfs.Disk, hook faultfs.Hook) *world {
+	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options}
+}
+
+// finish lets another run do the rest, and compares what it leaves.
+func (s *sweep) finish(ctx context.Context, disk *faultfs.Disk) error {
+	w := s.on(disk, nil)
+	if _, err := w.carry(ctx); err != nil {
+		return fmt.Errorf("the next run: %w", err)
+	}
+	got, err := tree(w.fsys, settled...)
+	if err != nil {
+		return err
+	}
+	return errors.Join(differ(s.want, got), w.check(ctx))
+}
+
+var stride = flag.Int("settle-stride", 17, "of the operations of a settle, each so many-th is struck")
+
+// each calls f for every so many-th number of an operation, on all cores.
+func each(t *testing.T, n int, f func(i int) error) {
+	t.Helper()
+	var next, failed atomic.Int64
+	var group sync.WaitGroup
+	step := max(1, *stride)
+	if raceEnabled {
+		step *= 5
+	}
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for i := int(next.Add(int64(step))) - step; i < n && failed.Load() < 3; i = int(next.Add(int64(step))) - step {
+				if err := f(i); err != nil {
+					failed.Add(1)
+					t.Errorf("operation %d: %v", i, err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+func smallAccount() *feed {
+	f := newFeed()
+	f.part = 4
+	rng := rand.New(rand.NewPCG(3, 3))
+	for shard := range 3 {
+		var chats []chat
+		for i := range 8 {
+			c := chat{id: fmt.Sprintf("c%d", (i*3+shard*2)%14), version: 1 + rng.IntN(5), lines: i % 3, pages: i % 2, visitor: fmt.Sprintf("v%d", i%5)}
+			c.deleted = i == 5
+			if shard == 1 && i == 3 {
+				c.channel = "facebook"
+			}
+			chats = append(chats, c)
+		}
+		f.add(chatferry.Chats, texts(chats...)...)
+	}
+	f.add(chatferry.Agents, `{"id":1,"display_name":"a"}`, `{"id":2,"display_name":"b"}`)
+	f.add(chatferry.Agents, `{"id":2,"display_name":"c"}`, `{"id":3,"display_name":"d"}`)
+	return f
+}
+
+func smallOptions() Options { return Options{DropDeleted: true, limits: tiny()} }
+
+var survivals = []faultfs.Survival{faultfs.KeepNothing, faultfs.KeepAll, faultfs.KeepNames, faultfs.KeepSome}
+
+// A kill, or a power loss, before every operation of a run that settles: the next run leaves the same files as one that
+// was not disturbed.
+func TestKillAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newSweep(t, smallAccount(), smallOptions())
+	each(t, len(s.ops), func(i int) error {
+		if s.ops[i].Change == 0 {
+			return nil
+		}
+		disk := s.disk.Clone()
+		w := s.on(disk, faultfs.Plan{At: s.ops[i].Change, Fault: faultfs.Fault{Kill: true}}.Hook())
+		if _, err := w.carry(t.Context()); err == nil && i < len(s.ops)-3 {
+			return errors.New("the run was killed and did not notice")
+		}
+		power := disk.Clone()
+		survival := survivals[i%len(survivals)]
+		power.PowerLoss(survival, rand.New(rand.NewPCG(uint64(i), 5)))
+		if err := s.finish(t.Context(), disk); err != nil {
+			return fmt.Errorf("killed before %q: %w", s.ops[i], err)
+		}
+		if err := s.finish(t.Context(), power); err != nil {
+			return fmt.Errorf("killed before %q, power lost (%v): %w", s.ops[i], survival, err)
+		}
+		return nil
+	})
+}
+
+// Every operation fails, those that only read too: the run says so, or gets over it, and the next one ends with the same
+// files.
+func TestFailAnywhere(t *testing.T) {
+	t.Parallel()
+	s := newSweep(t, smallAccount(), smallOptions())
+	each(t, len(s.ops), func(i int) error {
+		disk := s.disk.Clone()
+		w := s.on(disk, faultfs.Plan{At: s.ops[i].N, Reads: true, Fault: faultfs.Fault{Err: syscall.EIO}}.Hook())
+		_, err := w.carry(t.Context())
+		if err != nil && chatferry.KindOf(err) != chatferry.KindEnvironment {
+			return fmt.Errorf("EIO at %q: an error of kind %d: %w", s.ops[i], chatferry.KindOf(err), err)
+		}
+		if err := s.finish(t.Context(), disk); err != nil {
+			return fmt.Errorf("EIO at %q: %w", s.ops[i], err)
+		}
+		return nil
+	})
+}
+
+// Whoever globs the tables between any two operations of a run that settles sees whole files, and every row that is there
+// in the end.
+func TestReadersBesideASettle(t *testing.T) {
+	s := newSweep(t, smallAccount(), smallOptions())
+	want, err := seen(s.want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	disk := s.disk.Clone()
+	looks, twice := 0, 0
+	w := s.on(disk, func(op faultfs.Op) faultfs.Fault {
+		if op.Do != "link" && op.Do != "remove" && op.Do != "syncdir" || t.Failed() {
+			return faultfs.Fault{}
+		}
+		got, err := seen(disk.Files("tables"))
+		if err != nil {
+			t.Errorf("before %q: %v", op, err)
+		}
+		for row, n := range want {
+			if got[row] < n {
+				t.Errorf("before %q the row %s cannot be seen", op, row)
+			}
+			if got[row] > n {
+				twice++
+			}
+		}
+		looks++
+		return faultfs.Fault{}
+	})
+	if _, err := w.carry(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d looks at %d rows, %d of them seen twice", looks, len(want), twice)
+	if looks == 0 {
+		t.Error("nobody looked")
+	}
+}
+
+// seen counts the rows of Parquet files by table and by the record that they come from.
+func seen(files map[string][]byte) (map[string]int, error) {
+	rows := map[string]int{}
+	for name, b := range files {
+		table, ok := strings.CutPrefix(name, "tables/")
+		if !ok || strings.HasPrefix(table, string(ChatVisitors)) {
+			continue
+		}
+		table, _, _ = strings.Cut(table, "/")
+		r, err := load.OpenColumns(bytes.NewReader(b), int64(len(b)), transform.ColumnSourceShard, transform.ColumnSourceOffset)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		for {
+			rec, err := r.Next()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			shard, offset := rec.Column(0).(*array.Int64), rec.Column(1).(*array.Int64)
+			for i := range int(rec.NumRows()) {
+				rows[fmt.Sprintf("%s %d/%d", table, shard.Value(i), offset.Value(i))]++
+			}
+			rec.Release()
+		}
+	}
+	return rows, nil
+}
+
+// Key files are made again when they are lost, damaged or left over, and the outcome is the same.
+func TestKeyFilesAreDerived(t *testing.T) {
+	s := newSweep(t, smallAccount(), smallOptions())
+	disk := s.disk.Clone()
+	if err := s.finish(t.Context(), disk); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := tree(disk.Process(nil), keysFolder)
+	if err != nil || len(keys) == 0 {
+		t.Fatal("there are no key files", err)
+	}
+	names := []string{}
+	for name := range keys {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	k := newKeyFiles(disk.Process(nil))
+	for i, name := range names {
+		switch i % 3 {
+		case 0:
+			err = k.remove(name)
+		case 1:
+			err = k.write(name, keys[name][:len(keys[name])/2])
+		case 2:
+			err = k.write(strings.Replace(name, "keys/", "keys/0", 1), keys[name])
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.finish(t.Context(), disk); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,292 @@
+package settle
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/load"
+	"chatferry/load/local"
+	"chatferry/transform"
+)
+
+// fact is one record of the feed as it must end: what Transform makes of it, settled with everything in memory.
+type fact struct {
+	key     string
+	version int64
+	shard   chatferry.ShardID
+	offset  chatferry.Offset
+	sum     chatferry.SHA256
+	kind    string // "row", "excluded:…", "superseded", "reject"
+	deleted bool
+	lines   map[chatferry.Table]int64
+}
+
+// naive settles the feed after each of the runs, which ended with so many Shards.
+func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
+	out := map[chatferry.Stream][]*fact{}
+	for i := range f.shards {
+		s := &f.shards[i]
+		t := transform.New(s.Stream, transform.Options{})
+		key := transform.KeyOf(s.Stream)
+		for at, raw := range f.records[s.ID] {
+			page := &chatferry.Page{Shard: s, Records: []chatferry.Record{{Raw: []byte(raw), Offset: chatferry.Offset(at)}}}
+			b, err := t.Transform(page, 1)
+			if err != nil {
+				panic(err)
+			}
+			r := &fact{
+				shard: s.ID, offset: chatferry.Offset(at), sum: sha256.Sum256([]byte(raw)), kind: "reject",
+				lines: map[chatferry.Table]int64{},
+			}
+			for _, e := range b.Ledger {
+				r.key, r.version, r.kind = e.Key, e.Version, "excluded:"+e.Reason
+			}
+			for _, rows := range b.Rows {
+				r.lines[rows.Table] = rows.Record.NumRows()
+				if rows.Table != s.Stream.Parent() {
+					continue
+				}
+				r.kind = "row"
+				r.key, r.version = key.Of(rows.Record, 0)
+				if at := rows.Record.Schema().FieldIndices("deleted"); len(at) == 1 {
+					c := rows.Record.Column(at[0]).(*array.Boolean)
+					r.deleted = c.IsValid(0) && c.Value(0)
+				}
+			}
+			b.Release()
+			out[s.Stream] = append(out[s.Stream], r)
+		}
+	}
+	for _, end := range ends {
+		for _, records := range out {
+			settleNaively(records, dropDeleted, chatferry.ShardID(end))
+		}
+	}
+	return out
+}
+
+// settleNaively settles what the Shards up to one hold of a Stream. What was excluded before stays so.
+func settleNaively(records []*fact, dropDeleted bool, end chatferry.ShardID) {
+	best := map[string]*fact{}
+	for _, r := range records {
+		if r.shard <= end && r.kind != "reject" && (best[r.key] == nil || r.compare(best[r.key]) > 0) {
+			best[r.key] = r
+		}
+	}
+	for _, r := range records {
+		switch {
+		case r.shard > end:
+		case r.kind == "row" && best[r.key] != r:
+			r.kind = "superseded"
+		case r.kind == "row" && r.deleted && dropDeleted:
+			r.kind = "excluded:deleted"
+		}
+	}
+}
+
+func (f *fact) compare(o *fact) int {
+	return cmp.Or(cmp.Compare(f.version, o.version), cmp.Compare(f.shard, o.shard), cmp.Compare(f.offset, o.offset))
+}
+
+// place names a record.
+func (f *fact) place() string { return fmt.Sprintf("%d/%d", f.shard, f.offset) }
+
+// check compares the dataset with what the naive settle says: rows of every table, ledger, books, files and digests.
+func (w *world) check(ctx context.Context) error {
+	want := naive(w.feed, w.options.DropDeleted, w.ends)
+	d, err := w.dataset(ctx)
+	if err != nil {
+		return err
+	}
+	got, err := w.holdings(ctx, d)
+	if err != nil {
+		return err
+	}
+	books, tables, err := d.Books()
+	if err != nil {
+		return err
+	}
+	expect := map[string]int64{}
+	for stream, records := range want {
+		sums := map[string]chatferry.Tally{}
+		for _, r := range records {
+			e := chatferry.Entry(stream, (*[32]byte)(&r.sum))
+			t := sums[r.kind]
+			t.Count(0, &e)
+			sums[r.kind] = t
+			switch r.kind {
+			case "row":
+				for table, n := range r.lines {
+					expect[string(table)+" "+r.place()] += n
+				}
+			case "reject":
+			default:
+				expect["ledger "+r.kind+" "+string(stream)+" "+r.key+" "+r.place()+" "+r.sum.String()]++
+			}
+		}
+		b := books[stream]
+		if err := b.Close(); err != nil {
+			return fmt.Errorf("%s: %w", stream, err)
+		}
+		columns := map[string]chatferry.Tally{"row": b.Loaded, "superseded": b.Superseded, "reject": b.Quarantined}
+		for reason, t := range b.Excluded {
+			columns["excluded:"+reason] = t
+		}
+		for kind, t := range columns {
+			if s := sums[kind]; s.N != t.N || s.D != t.D {
+				return fmt.Errorf("the books of %s say %d %s records (%s), there are %d (%s)", stream, t.N, kind, t.D, s.N, s.D)
+			}
+		}
+	}
+	for name, n := range expect {
+		if got[name] != n {
+			return fmt.Errorf("the dataset holds %d of %q, want %d", got[name], name, n)
+		}
+	}
+	for name, n := range got {
+		if expect[name] != n && !strings.HasPrefix(name, "rows ") {
+			return fmt.Errorf("the dataset holds %d of %q, want %d", n, name, expect[name])
+		}
+	}
+	for table, t := range tables {
+		if t.Rows != got["rows "+string(table)] {
+			return fmt.Errorf("the logs say that %s has %d rows, it has %d", table, t.Rows, got["rows "+string(table)])
+		}
+	}
+	return w.checkDisk(d)
+}
+
+// holdings counts the rows of every table and the entries of the ledger by the record that they come from, and compares
+// the digests of every file with the log.
+func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string]int64, error) {
+	store := local.New(w.fsys)
+	got := map[string]int64{}
+	for _, f := range d.Inventory() {
+		if f.Kind == chatferry.FileQuarantine || f.Table == ChatVisitors {
+			continue
+		}
+		var e, v chatferry.Digest
+		err := eachRecord(ctx, store, &f, nil, func(rec arrow.Record) error {
+			part, err := chatferry.ValuesDigest(rec)
+			v.Merge(part)
+			for i := range int(rec.NumRows()) {
+				name := string(f.Table) + " " + text(rec, transform.ColumnSourceShard, i) + "/" + text(rec, transform.ColumnSourceOffset, i)
+				stream, sum := f.Stream, transform.ColumnRawSHA256
+				if f.Kind == chatferry.FileLedger {
+					stream, sum = chatferry.Stream(text(rec, load.LedgerStream, i)), "raw_sha256"
+					kind := text(rec, load.LedgerDisposition, i)
+					if reason := text(rec, "reason", i); reason != "" {
+						kind += ":" + reason
+					}
+					name = "ledger " + kind + " " + string(stream) + " " + text(rec, load.LedgerKey, i) + name
+				} else {
+					got["rows "+string(f.Table)]++
+				}
+				if at := rec.Schema().FieldIndices(sum); len(at) == 1 {
+					raw := chatferry.SHA256(rec.Column(at[0]).(*array.FixedSizeBinary).Value(i))
+					term := chatferry.Entry(stream, (*[32]byte)(&raw))
+					e.Add(&term)
+					if f.Kind == chatferry.FileLedger {
+						name += " " + raw.String()
+					}
+				}
+				got[name]++
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if e != f.E || v != f.V {
+			return nil, fmt.Errorf("%s has the digests %s and %s, its record says %s and %s", f.Name, e, v, f.E, f.V)
+		}
+	}
+	return got, nil
+}
+
+func text(rec arrow.Record, column string, i int) string {
+	return rec.Column(rec.Schema().FieldIndices(column)[0]).ValueStr(i)
+}
+
+// checkDisk looks whether exactly the files of the Inventory, whole, are where readers see them, and whether the keys
+// that lie there are those of files that are.
+func (w *world) checkDisk(d *checkpoint.Dataset) error {
+	names := map[string]bool{}
+	var errs []error
+	for _, f := range d.Inventory() {
+		names[f.Name] = true
+		b, err := atomicfile.ReadAll(w.fsys, f.Name)
+		if err == nil && sha256.Sum256(b) != f.SHA256 {
+			err = fmt.Errorf("%s is not whole", f.Name)
+		}
+		errs = append(errs, err)
+		names[keyFileName(f.SHA256)] = true
+	}
+	there, err := tree(w.fsys, "tables", checkpoint.Folder+"/ledger", checkpoint.Folder+"/quarantine", checkpoint.Folder+"/staging", keysFolder)
+	if err != nil {
+		return err
+	}
+	for name := range there {
+		if !names[name] {
+			errs = append(errs, fmt.Errorf("%s does not belong there", name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// tree reads all files in some folders.
+func tree(fsys atomicfile.FS, folders ...string) (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, folder := range folders {
+		names, err := fsys.ReadDir(folder)
+		if err != nil {
+			continue // it is not there
+		}
+		for _, name := range names {
+			full := path.Join(folder, name)
+			if strings.HasSuffix(name, "/") {
+				below, err := tree(fsys, full)
+				if err != nil {
+					return nil, err
+				}
+				maps.Copy(files, below)
+				continue
+			}
+			if files[full], err = atomicfile.ReadAll(fsys, full); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return files, nil
+}
+
+// differ names what differs between two trees.
+func differ(want, got map[string][]byte) error {
+	var errs []error
+	for _, name := range slices.Sorted(maps.Keys(want)) {
+		if b, ok := got[name]; !ok {
+			errs = append(errs, fmt.Errorf("%s is missing", name))
+		} else if string(b) != string(want[name]) {
+			errs = append(errs, fmt.Errorf("%s differs", name))
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(got)) {
+		if _, ok := want[name]; !ok {
+			errs = append(errs, fmt.Errorf("%s is too much", name))
+		}
+	}
+	return errors.Join(errs...)
+}

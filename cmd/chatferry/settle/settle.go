@@ -1,0 +1,203 @@
+package settle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/load"
+	"chatferry/transform"
+)
+
+// Options say what is settled, and with what.
+type Options struct {
+	Logs  checkpoint.LogStore
+	Run   *checkpoint.Run // owns the dataset; its Lanes have joined
+	Store load.Store
+	FSys  atomicfile.FS // the root of the dataset, for the key files
+
+	MemoryLimit int64 // of the process; 0: 512 MiB. Settling takes about half of it
+	// DropDeleted takes out the rows of records that were deleted at the source. They are excluded from then on, and
+	// keep older versions from coming back.
+	DropDeleted bool
+	// KeepRetired is for how long the files that are replaced stay, for readers who work with a list of files.
+	KeepRetired time.Duration
+
+	Log      *slog.Logger     // nil: none
+	Progress func(Progress)   // nil: none
+	Now      func() time.Time // nil: time.Now, for the report alone
+	weaken   func(id) uint64  // nil: id.hash; tests make hashes that collide
+	limits   *limits          // nil: from MemoryLimit
+	sink     func(*load.Sink) // nil: none; tests make row groups small
+}
+
+// Progress says what a settle is doing.
+type Progress struct {
+	Step   string // "keys", "compare", "rewrite", "visitors", "compact"
+	Stream chatferry.Stream
+	Done   int64
+	Total  int64
+}
+
+// Report says what a settle has done.
+type Report struct {
+	Keys       int64 // rows and excluded records that were looked at
+	Superseded map[chatferry.Stream]int64
+	Deleted    int64              // rows that were excluded since their records were deleted at the source
+	Waiting    []chatferry.Stream // not settled, since they are not read to their end
+
+	Replaces      int
+	FilesAdded    int
+	FilesRetired  int
+	BytesRetired  int64
+	BytesAdded    int64
+	KeyFiles      int // made
+	FilesSearched int // for candidates
+	Elapsed       time.Duration
+}
+
+// limits bound what is held in memory, in numbers of things, and what one replace takes, in bytes.
+type limits struct {
+	rangeKeys    int64 // keys of a range that is merged at a time; 12 bytes each, 24 if they are all candidates
+	candidates   int   // of a batch, and as many again as a range may add; 80 bytes each
+	replaceBytes int64 // of the files that one replace retires, about
+	replaceFiles int
+}
+
+// A replace is bounded by these constants and not by the memory limit, since they fix the names of files.
+const (
+	replaceBytes = 1 << 30
+	replaceFiles = 1000
+)
+
+const defaultMemory = 512 << 20
+
+func limitsOf(memory int64) limits {
+	if memory == 0 {
+		memory = defaultMemory
+	}
+	return limits{
+		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/512)),
+		replaceBytes: replaceBytes, replaceFiles: replaceFiles,
+	}
+}
+
+// settler is one settle.
+type settler struct {
+	o      Options
+	limits limits
+	hash   func(id) uint64
+	keys   keyFiles
+	wanted map[string]bool // key files
+	begun  time.Time
+	report Report
+}
+
+func newSettler(o Options) *settler {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	s := &settler{
+		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, wanted: map[string]bool{}, begun: o.Now(),
+		keys: keyFiles{
+			fsys: o.FSys, folders: atomicfile.NewFolders(o.FSys), tag: fmt.Sprintf("e%012d-", o.Run.Epoch()),
+		},
+		report: Report{Superseded: map[chatferry.Stream]int64{}},
+	}
+	if o.limits != nil {
+		s.limits = *o.limits
+	}
+	if s.hash == nil {
+		s.hash = id.hash
+	}
+	return s
+}
+
+// Run takes out of the dataset every row of which a newer version is committed. Streams of which a Shard is not read to
+// its end are left as they are. A dataset that is settled is not changed. After an error the next run goes on; what was
+// done stays done.
+func Run(ctx context.Context, o Options) (Report, error) {
+	s := newSettler(o)
+	err := s.run(ctx)
+	s.report.Elapsed = s.o.Now().Sub(s.begun)
+	return s.report, err
+}
+
+func (s *settler) run(ctx context.Context) error {
+	d, err := checkpoint.Load(ctx, s.o.Logs)
+	if err != nil {
+		return err
+	}
+	ready, waiting := units(d)
+	s.report.Waiting = waiting
+	batch := s.newBatch(d)
+	if err := s.settleAll(ctx, batch, ready); err != nil {
+		return errors.Join(err, batch.discard())
+	}
+	return s.keys.sweep(s.wanted)
+}
+
+func (s *settler) settleAll(ctx context.Context, batch *batch, ready map[chatferry.Stream][]*unit) error {
+	for _, stream := range chatferry.Streams() {
+		if len(ready[stream]) == 0 || len(transform.KeyOf(stream).Columns) == 0 {
+			continue
+		}
+		if err := s.settle(ctx, batch, newKeyed(stream), ready[stream]); err != nil {
+			return fmt.Errorf("settle %s: %w", stream, err)
+		}
+	}
+	return batch.replace(ctx)
+}
+
+// settle takes out what is superseded of one Stream.
+func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*unit) error {
+	holders, err := s.holders(ctx, k, all)
+	if err != nil {
+		return err
+	}
+	out, err := s.resolve(ctx, k, holders)
+	if err != nil {
+		return err
+	}
+	for i, u := range all {
+		parents := u.of(chatferry.FileRows, k.stream.Parent())
+		if !slices.ContainsFunc(parents, func(f *checkpoint.InventoryFile) bool { return out.has(f.Name) }) {
+			continue
+		}
+		s.o.Progress(Progress{Step: "rewrite", Stream: k.stream, Done: int64(i), Total: int64(len(all))})
+		if err := batch.rewrite(ctx, k, u, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// holders returns the files of a Stream that hold keys, with their key files, which are made where they are missing.
+func (s *settler) holders(ctx context.Context, k *keyed, all []*unit) ([]holder, error) {
+	var out []holder
+	for i, u := range all {
+		s.o.Progress(Progress{Step: "keys", Stream: k.stream, Done: int64(i), Total: int64(len(all))})
+		files := slices.Concat(u.of(chatferry.FileRows, k.stream.Parent()), u.of(chatferry.FileLedger, ""))
+		for _, f := range files {
+			keys, err := s.keysOf(ctx, k, f)
+			if err != nil {
+				return nil, err
+			}
+			s.report.Keys += keys.count
+			out = append(out, holder{file: f, keys: keys})
+		}
+	}
+	return out, nil
+}
