@@ -45,7 +45,7 @@ func TestServerClock(t *testing.T) {
 				at = at.Add(2 * time.Hour)
 			}
 			c.saw(header(at))
-			if d := c.now().Sub(time.Now()); d > 0 || d < -3*time.Second {
+			if d := time.Until(c.now()); d > 0 || d < -3*time.Second {
 				t.Errorf("answer %d: off by %s", i, d)
 			}
 			time.Sleep(1300 * time.Millisecond)
@@ -61,7 +61,7 @@ func TestServerClock(t *testing.T) {
 			c.saw(header(time.Now()))
 			c.now()
 		}
-		if d := c.now().Sub(time.Now()); d > 0 || d < -2*time.Second {
+		if d := time.Until(c.now()); d > 0 || d < -2*time.Second {
 			t.Errorf("off by %s", d)
 		}
 	})

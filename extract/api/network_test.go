@@ -30,11 +30,22 @@ type network struct {
 func serve(t *testing.T, h http.HandlerFunc) *network {
 	t.Helper()
 	n := &network{conns: make(chan net.Conn), closed: make(chan struct{})}
+	// Close does not wait for handlers, and one may begin while it runs.
 	var handling sync.WaitGroup
+	closed := false // under n.mu
+	begin := func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if !closed {
+			handling.Add(1)
+		}
+		return !closed
+	}
 	n.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		handling.Add(1)
-		defer handling.Done()
-		h(w, r)
+		if begin() {
+			defer handling.Done()
+			h(w, r)
+		}
 	})}
 	n.dialer = newTransport()
 	n.dialer.Proxy = nil
@@ -46,6 +57,9 @@ func serve(t *testing.T, h http.HandlerFunc) *network {
 		n.dialer.CloseIdleConnections()
 		_ = n.server.Close()
 		done.Wait()
+		n.mu.Lock()
+		closed = true
+		n.mu.Unlock()
 		handling.Wait()
 	})
 	return n
@@ -161,4 +175,14 @@ func steady(w http.ResponseWriter, _ *http.Request) {
 		time.Sleep(500 * time.Millisecond)
 	}
 	_, _ = w.Write([]byte("]"))
+}
+
+var errStop = errors.New("stopped")
+
+// contextUntil ends with errStop after a while.
+func contextUntil(t *testing.T, d time.Duration) (context.Context, context.CancelFunc) {
+	t.Helper()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	timer := time.AfterFunc(d, func() { cancel(errStop) })
+	return ctx, func() { timer.Stop(); cancel(nil) }
 }

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -181,9 +182,11 @@ func body(text string) func(http.ResponseWriter, *http.Request) {
 func TestMishapsAreTriedAgain(t *testing.T) {
 	for _, m := range mishaps {
 		bubble(t, m.name, func(t *testing.T) {
-			n := 0
+			var n atomic.Int64
+			var log arrivals
 			c, _ := dialed(t, func(w http.ResponseWriter, r *http.Request) {
-				if n++; n <= 2 {
+				log.add(time.Now())
+				if n.Add(1) <= 2 {
 					m.answer(w, r)
 					return
 				}
@@ -200,6 +203,10 @@ func TestMishapsAreTriedAgain(t *testing.T) {
 			}
 			if d < 300*time.Millisecond || d > 5*time.Minute {
 				t.Errorf("took %s", d)
+			}
+			// Also what net/http sends again by itself keeps its distance.
+			if log.most(); log.count() != 3 || log.times[1].Sub(log.times[0]) < 300*time.Millisecond || log.times[2].Sub(log.times[1]) < 300*time.Millisecond {
+				t.Errorf("the requests came at %v", log.times)
 			}
 		})
 	}

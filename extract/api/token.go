@@ -125,10 +125,10 @@ func (s *commandToken) run(ctx context.Context) (string, error) {
 	case err == nil && out.cut:
 		err = errors.New("it printed far more than a token")
 	case err == nil:
-		return out.String(), nil
+		return out.kept.String(), nil
 	}
 	// What it printed may be the token; what it complained about may quote that.
-	if complaint := quote(said.String(), strings.Fields(out.String())...); complaint != "" {
+	if complaint := quote(said.kept.String(), strings.Fields(out.kept.String())...); complaint != "" {
 		err = fmt.Errorf("%w: %s", err, complaint)
 	}
 	return "", &chatferry.Error{
@@ -139,18 +139,15 @@ func (s *commandToken) run(ctx context.Context) (string, error) {
 
 // bounded keeps the beginning of what is written to it.
 type bounded struct {
-	bytes.Buffer
-	cut bool
+	kept bytes.Buffer // not embedded: its ReadFrom would know no bound
+	cut  bool
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	room := mostOutput - b.Len()
-	if len(p) > room {
-		b.cut = true
-		b.Buffer.Write(p[:room])
-		return len(p), nil
-	}
-	return b.Buffer.Write(p)
+	room := mostOutput - b.kept.Len()
+	b.cut = b.cut || len(p) > room
+	b.kept.Write(p[:min(room, len(p))])
+	return len(p), nil
 }
 
 // hold takes a turn, which a mutex would not let go of when ctx ends.

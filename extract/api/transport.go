@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -127,7 +128,7 @@ func (w *wire) exchange(ctx context.Context, req *http.Request, grace time.Durat
 		w.pacer.unused(last.Load())
 	}
 	if err != nil {
-		return nil, t, told(ctx, err)
+		return nil, t, told(ctx, req, err)
 	}
 	defer res.Body.Close()
 	r := &reply{status: res.StatusCode, header: res.Header, date: w.clock.saw(res.Header)}
@@ -143,7 +144,7 @@ func (w *wire) exchange(ctx context.Context, req *http.Request, grace time.Durat
 		}
 	})
 	if err != nil {
-		return r, t, told(ctx, err)
+		return r, t, told(ctx, req, err)
 	}
 	return r, t, nil
 }
@@ -160,7 +161,7 @@ func outlast(ctx context.Context, grace time.Duration) (context.Context, context
 
 // told gives an error of the transport a sentence that quotes neither the address, whose query may hold personal data,
 // nor bytes of the answer. When ctx was cancelled it is ctx's own cause.
-func told(ctx context.Context, err error) error {
+func told(ctx context.Context, req *http.Request, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -177,7 +178,7 @@ func told(ctx context.Context, err error) error {
 	case errors.As(err, &dns):
 		text = "the host name " + dns.Name + " cannot be looked up"
 	case errors.As(err, &certificate) || errors.As(err, &authority):
-		text = "the server's certificate is not trusted: " + quote(err.Error())
+		text = "the server's certificate is not trusted: " + quote(err.Error(), within(req)...)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		text = "the connection ended before the answer did"
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -189,9 +190,25 @@ func told(ctx context.Context, err error) error {
 	case strings.Contains(err.Error(), "malformed"), strings.Contains(err.Error(), "invalid header"):
 		text = "the answer is not HTTP"
 	default:
-		text = quote(err.Error())
+		text = quote(err.Error(), within(req)...)
 	}
 	return &networkError{text: text, err: err}
+}
+
+// within are the texts of a request that no error may quote.
+func within(req *http.Request) []string {
+	hide := []string{req.URL.RawQuery, strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer ")}
+	if req.GetBody == nil {
+		return hide
+	}
+	if body, err := req.GetBody(); err == nil {
+		text, _ := io.ReadAll(body)
+		form, _ := url.ParseQuery(string(text))
+		for _, values := range form {
+			hide = append(hide, values...)
+		}
+	}
+	return hide
 }
 
 // networkError is an error of the transport under a sentence that may be shown.
