@@ -19,13 +19,20 @@ type SweepOptions struct {
 }
 
 // Sweeper decides on sweeps. While a Stream is read, its records change and new ones come; a sweep reads from a while
-// before the pass before it was begun to the Stream's proven end. The Stream is complete when two sweeps in a row brought
-// nothing that is older than the begin of the pass before and that this pass had not brought: then nothing came to light
-// late. Everything that was changed before the last sweep was begun has then been read: that is the watermark.
+// before the pass before it was begun to the Stream's proven end.
 //
 //	windows    [ … … … … … … … … … T)            begun at b0, T = b0 - Overlap
 //	sweep 1                        [T … b0 … end  begun at b1
 //	sweep 2              [b1 - Overlap … b1 … end begun at b2, at least Overlap after b1
+//
+// A change may come to light some time after the time that it bears, so a sweep proves nothing about what was changed
+// shortly before it was begun; the next one, begun at least Overlap later, does. The Stream is complete when two sweeps in
+// a row brought nothing that had taken more than half of Overlap to come to light: nothing that bears a time so long before
+// the begin of the pass before, and that this pass had not brought. Everything that was changed before the last sweep but
+// one was begun has then been read, for the last one read all of it again that could have come late. That is the watermark.
+//
+// An account of which changes keep coming later than that is given up after a number of sweeps: the Stream is then told as
+// Unsettled.
 //
 // What a pass brought is remembered by this process alone, and only of the time that the next one reads again. After a
 // restart the sweeps before it prove nothing, so that two or three more are made.
@@ -36,6 +43,7 @@ type Sweeper struct {
 
 	mu     sync.Mutex
 	passes map[pass]*brought
+	made   map[chatferry.Stream]int // sweeps that this process read from their beginning
 }
 
 type pass struct {
@@ -47,16 +55,19 @@ type pass struct {
 type brought struct {
 	begun  time.Time
 	shard  chatferry.ShardID
-	late   int64           // records older than the begin of the pass before, which that had not brought
+	late   int64           // records that came to light late, as far as two sweeps can tell
 	hashes map[uint64]bool // identities of what the next sweep reads again
 }
+
+// sweepsMost is how many sweeps of a Stream one process makes to find two in a row that bring nothing late.
+const sweepsMost = 12
 
 // broughtMost bounds the memory of one pass. Beyond it records count as not brought, which costs a sweep, not a record.
 const broughtMost = 1 << 20
 
 // NewSweeper returns a Sweeper. The Source must be told of it.
 func NewSweeper(o SweepOptions) *Sweeper {
-	return &Sweeper{o: o, passes: map[pass]*brought{}}
+	return &Sweeper{o: o, passes: map[pass]*brought{}, made: map[chatferry.Stream]int{}}
 }
 
 // began notes that a Shard is read from its beginning.
@@ -68,6 +79,7 @@ func (w *Sweeper) began(shard *chatferry.Shard) {
 	defer w.mu.Unlock()
 	w.passes[pass{shard.Stream, shard.API.Pass}] = &brought{begun: shard.API.Begun, shard: shard.ID, hashes: map[uint64]bool{}}
 	delete(w.passes, pass{shard.Stream, shard.API.Pass - 3})
+	w.made[shard.Stream]++
 }
 
 func isSweep(shard *chatferry.Shard) bool { return shard.API.Pass > 0 && shard.API.Until.IsZero() }
@@ -89,10 +101,11 @@ func (w *Sweeper) note(shard *chatferry.Shard, way *route, records [][]byte) {
 	if before != nil {
 		begun = before.begun
 	}
+	late := begun.Add(-w.o.Overlap / 2)
 	for _, raw := range records {
 		at, known := instantOf(raw, way.changed)
 		id := identityOf(raw, way.identity)
-		if (!known || at.Before(begun)) && (before == nil || !before.hashes[id]) {
+		if (!known || at.Before(late)) && (before == nil || !before.hashes[id]) {
 			now.late++
 		}
 		if (!known || !at.Before(now.begun.Add(-w.o.Overlap-time.Second))) && len(now.hashes) < broughtMost {
@@ -123,7 +136,10 @@ type Sweep struct {
 	// earliest of them. A Stream with Shards that are not done has none.
 	Watermarks map[chatferry.Stream]time.Time
 	Watermark  time.Time
-	Done       bool // there is nothing more to read or to wait for
+	// Unsettled are the Streams among them of which changes kept coming to light late, so that some may be missing. A
+	// longer Overlap helps.
+	Unsettled []chatferry.Stream
+	Done      bool // there is nothing more to read or to wait for
 }
 
 // Next says what is to be done after the Shards of a dataset, of which nothing is being read. now is the server's time;
@@ -138,7 +154,10 @@ func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sw
 		if len(h.last) == 0 || h.open {
 			continue
 		}
-		if mark, ok := w.complete(stream, h); ok {
+		if mark, settled, ok := w.complete(stream, h); ok {
+			if !settled {
+				s.Unsettled = append(s.Unsettled, stream)
+			}
 			if s.Watermarks == nil {
 				s.Watermarks = map[chatferry.Stream]time.Time{}
 			}
@@ -170,24 +189,29 @@ func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sw
 }
 
 // complete reports whether a Stream whose Shards are all done needs no other sweep, and its watermark.
-func (w *Sweeper) complete(stream chatferry.Stream, h history) (time.Time, bool) {
+func (w *Sweeper) complete(stream chatferry.Stream, h history) (mark time.Time, settled, ok bool) {
 	bounded := !w.o.Until.IsZero() && !h.until.IsZero() && !h.until.Before(w.o.Until)
 	switch {
 	case w.o.Trial, bounded:
-		return h.until, true
+		return h.until, true, true
 	case w.o.Overlap <= 0:
-		return h.begun, h.pass > 0
+		return h.begun, true, h.pass > 0
+	case w.quiet(stream, h.pass) && w.quiet(stream, h.pass-1):
+		return h.before, true, true
 	}
-	return h.begun, w.quiet(stream, h.pass) && w.quiet(stream, h.pass-1)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return h.before, false, w.made[stream] >= sweepsMost
 }
 
 // history is what was read of a Stream so far.
 type history struct {
-	pass  int                // the last
-	last  []*chatferry.Shard // its Shards
-	open  bool               // a Shard is not done
-	begun time.Time          // when the last pass was begun: the earliest of its Shards
-	until time.Time          // where the windows of the first pass end
+	pass   int                // the last
+	last   []*chatferry.Shard // its Shards
+	open   bool               // a Shard is not done
+	begun  time.Time          // when the last pass was begun: the earliest of its Shards
+	before time.Time          // when the one before it was begun
+	until  time.Time          // where the windows of the first pass end
 }
 
 func historyOf(stream chatferry.Stream, shards []State) history {
@@ -203,7 +227,7 @@ func historyOf(stream chatferry.Stream, shards []State) history {
 		}
 		if s.API.Pass > h.pass || len(h.last) == 0 {
 			h.pass, h.last = s.API.Pass, nil
-			h.begun = s.API.Begun
+			h.before, h.begun = h.begun, s.API.Begun
 		}
 		if s.API.Pass == h.pass {
 			h.last = append(h.last, s)
