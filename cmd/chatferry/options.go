@@ -127,7 +127,7 @@ var options = []option{
 	},
 	{
 		name: "overlap", class: operation, arg: "TIME", value: func(c *Config) value { return &c.Overlap },
-		help: "how late a change may show in the API; the last sweeps begin so far apart. 0: one sweep",
+		help: "how late a change may show in the API; the last sweeps begin so far apart. 0: none, for an account at rest",
 	},
 	{
 		name: "allow-missing", class: operation, arg: "A,B", sep: ",", value: func(c *Config) value { return &c.AllowMissing },

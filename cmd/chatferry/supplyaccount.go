@@ -87,19 +87,29 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 	permitted := float64(a.c.Rate) * float64(a.c.RateShare)
 	p, err := api.NewPlan(ctx, a.client, api.PlanOptions{
 		Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
-		Overlap: time.Duration(a.c.Overlap), Lanes: a.c.lanes(), Limit: int64(a.c.Limit), PerMinute: permitted,
+		Overlap: max(time.Duration(a.c.Overlap), settled), Lanes: a.c.lanes(), Limit: int64(a.c.Limit), PerMinute: permitted,
 	})
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range p.Estimates {
+		for i := range p.Shards {
+			if s := &p.Shards[i]; s.Stream == e.Stream && e.Records > 0 {
+				s.API.Records = e.Records / int64(max(e.Windows, 1)) // windows are cut to hold about as many
+			}
+		}
 		if e.Stream == chatferry.Chats {
-			a.log.Warn("how chats are read", "endpoint", e.Endpoint, "because", e.Reason, "records", e.Records,
+			level := slog.LevelInfo
+			if e.Reason != "" {
+				level = slog.LevelWarn
+			}
+			a.log.Log(ctx, level, "how chats are read", "endpoint", e.Endpoint, "because", e.Reason, "records", e.Records,
 				"requests", e.Requests, "takes", progress.Span(e.Took), "windows", e.Windows)
 		}
 	}
 	a.sweeper = api.NewSweeper(api.SweepOptions{
-		Overlap: time.Duration(a.c.Overlap), Streams: a.streams(), Until: time.Time(a.c.Until), Trial: a.c.Limit > 0,
+		Overlap: time.Duration(a.c.Overlap), Streams: a.streams(), Until: time.Time(a.c.Until),
+		Trial: a.c.Limit > 0 || a.c.Overlap == 0,
 	})
 	a.Source = api.NewSource(a.client, api.SourceOptions{
 		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()),
@@ -140,6 +150,9 @@ func (a *accountSupply) streams() []chatferry.Stream {
 		return s == chatferry.Visitors || s == chatferry.Attachments
 	})
 }
+
+// settled is how old a change is that the API gives for certain: it refuses to be asked for the last five minutes.
+const settled = 6 * time.Minute
 
 // pageLimit is how many records are asked for at once: no more than a trial is about.
 func (a *accountSupply) pageLimit() int { return int(min(a.c.Limit, 1000)) }

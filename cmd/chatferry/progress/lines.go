@@ -42,8 +42,11 @@ func (l *Lines) Start(i Info, s Snapshot) {
 	text := fmt.Sprintf("%s %s to %s", i.Command, i.RunID, i.Root)
 	if len(s.Streams) > 0 {
 		text += fmt.Sprintf(": %s in %d streams", Bytes(s.All.Total), len(s.Streams))
+		if s.All.Open {
+			text += ", and what is not known yet"
+		}
 	}
-	if s.All.Done > 0 {
+	if s.All.Done > 0 && !s.All.Open {
 		text += ", " + Share(s.All.Done, s.All.Total) + " of it by earlier runs"
 	}
 	l.line(s.At, text)
@@ -64,8 +67,8 @@ func (l *Lines) End(s Snapshot, e End) {
 // Line says on one line how far the run is.
 func Line(s Snapshot) string {
 	parts := []string{
-		Share(s.All.Done, s.All.Total),
-		bytesOf(s.All.Done, s.All.Total),
+		s.All.share(),
+		s.All.done(),
 		Count(s.All.Records) + " records",
 	}
 	if s.All.State != Done {

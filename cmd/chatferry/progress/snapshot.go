@@ -10,7 +10,8 @@ import (
 type StreamProgress struct {
 	Stream      chatferry.Stream `json:"stream"`
 	Done        int64            `json:"done_bytes"`  // stored bytes read
-	Total       int64            `json:"total_bytes"` // stored bytes
+	Total       int64            `json:"total_bytes"` // stored bytes; as many as were read while it is Open
+	Open        bool             `json:"total_unknown,omitempty"`
 	Records     int64            `json:"records"`
 	Quarantined int64            `json:"quarantined"`
 	Rate        float64          `json:"records_per_s"` // of the window; 0: not known
@@ -80,9 +81,11 @@ func (t *Tracker) Snapshot() Snapshot {
 		bytes := max(0, c.read-first.bytes[name])
 		records := max(0, c.records-first.recs[name])
 		p.Rate, p.ByteRate, p.ETA = estimate(span, bytes, records, p.Total-c.read)
-		if p.State != Reading {
+		p.Open = c.unknown > 0 && p.State != Done
+		if p.State != Reading || p.Open {
 			p.ETA = -1
 		}
+		s.All.Open = s.All.Open || p.Open
 		ahead += bytes
 		s.All.Done += p.Done
 		s.All.Total += p.Total
@@ -92,6 +95,9 @@ func (t *Tracker) Snapshot() Snapshot {
 		s.Streams = append(s.Streams, p)
 	}
 	_, s.All.ByteRate, s.All.ETA = estimate(span, ahead, 0, s.All.Total-s.All.Done)
+	if s.All.Open {
+		s.All.ETA = -1
+	}
 	switch {
 	case t.state != "":
 		s.All.State = t.state
@@ -139,4 +145,20 @@ func (t *Tracker) sample(now time.Time) {
 		from++
 	}
 	t.window = t.window[from:]
+}
+
+// share writes how much is done, or a dash.
+func (p *StreamProgress) share() string {
+	if p.Open {
+		return "-"
+	}
+	return Share(p.Done, p.Total)
+}
+
+// done writes how many bytes are done, of how many if that is known.
+func (p *StreamProgress) done() string {
+	if p.Open {
+		return Bytes(p.Done)
+	}
+	return bytesOf(p.Done, p.Total)
 }

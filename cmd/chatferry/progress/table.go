@@ -26,9 +26,12 @@ const (
 
 var columns = []column{
 	{head: "STREAM", left: true, rank: 0, cell: func(p *StreamProgress, _ int, _ Look) string { return string(p.Stream) }},
-	{head: "DONE", rank: 7, cell: func(p *StreamProgress, _ int, _ Look) string { return bytesOf(p.Done, p.Total) }},
-	{head: "SHARE", rank: 1, cell: func(p *StreamProgress, _ int, _ Look) string { return Share(p.Done, p.Total) }},
+	{head: "DONE", rank: 7, cell: func(p *StreamProgress, _ int, _ Look) string { return p.done() }},
+	{head: "SHARE", rank: 1, cell: func(p *StreamProgress, _ int, _ Look) string { return p.share() }},
 	{left: true, rank: 5, bar: true, cell: func(p *StreamProgress, width int, look Look) string {
+		if p.Open {
+			return meter(0, 1, width, look)
+		}
 		return meter(p.Done, p.Total, width, look)
 	}},
 	{head: "RECORDS", rank: 3, cell: func(p *StreamProgress, _ int, _ Look) string { return Count(p.Records) }},

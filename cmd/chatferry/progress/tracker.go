@@ -40,6 +40,7 @@ var _ chatferry.Observer = (*Tracker)(nil)
 type streamCount struct {
 	total       int64 // stored bytes; of an account, which does not know them, 0
 	expected    int64 // of an account: about how many records there are
+	unknown     int   // Shards of which that is not known
 	read        int64 // stored bytes, of earlier runs and this one, committed or not
 	records     int64 // the same in records
 	quarantined int64 // committed
@@ -96,6 +97,9 @@ func (t *Tracker) Plan(planned []Planned, before map[chatferry.Stream]Before) {
 		s.total += p.Shard.Bytes
 		if p.Shard.API != nil {
 			s.expected += p.Shard.API.Records
+			if p.Shard.API.Records == 0 {
+				s.unknown++
+			}
 			stored = p.Stored
 		}
 		s.read += stored

@@ -158,3 +158,33 @@ func TestRateWithOneSampleEveryHalfMinute(t *testing.T) {
 		}
 	}
 }
+
+// Of an account only the records are known beforehand, and not of every Stream.
+func TestTrackerOfAnAccount(t *testing.T) {
+	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	tr := NewTracker(func() time.Time { return now })
+	chats := &chatferry.Shard{ID: 1, Stream: chatferry.Chats, API: &chatferry.Range{Records: 100}}
+	bans := &chatferry.Shard{ID: 2, Stream: chatferry.Bans, API: &chatferry.Range{}}
+	tr.Plan([]Planned{{Shard: chats}, {Shard: bans}}, nil)
+	tr.Snapshot()
+	tr.ShardOpened(chats, "")
+	tr.PageRead(chats, 25, 0, 25_000)
+	now = now.Add(20 * time.Second)
+	s := tr.Snapshot()
+	if c := s.Streams[1]; c.Stream != chatferry.Chats || c.Open || c.Done != 25_000 || c.Total != 100_000 || c.ETA != time.Minute {
+		t.Errorf("chats: %+v", c)
+	}
+	if b := s.Streams[0]; b.Stream != chatferry.Bans || !b.Open {
+		t.Errorf("bans: %+v", b)
+	}
+	if got, want := Line(s), "- | 24.4 KiB | 25 records | 1.2/s | ETA not known yet | reading chats | quarantined 0"; got != want {
+		t.Errorf("line %q, want %q", got, want)
+	}
+	tr.PageRead(chats, 70, 0, 65_000) // fewer than was thought, and smaller
+	for _, shard := range []*chatferry.Shard{chats, bans} {
+		tr.ShardDone(shard)
+	}
+	if s = tr.Snapshot(); s.All.Open || s.All.Done != 90_000 || s.All.Total != 90_000 || s.All.State != Done {
+		t.Errorf("at the end: %+v", s.All)
+	}
+}
