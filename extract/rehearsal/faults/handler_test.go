@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -304,5 +305,68 @@ func TestHangingAnswersEndWithTheClient(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A rule hits as often as it may and no more, also when many ask at once; whatever comes, comes to its end.
+func TestManyAtOnce(t *testing.T) {
+	const most = 5
+	rules := []Rule{{Kind: Status503, Times: most}}
+	for _, info := range Kinds() {
+		if info.Kind != Slow && info.Kind != StallHeaders && info.Kind != StallBody && info.Kind != Status401 && info.Kind != Status503 {
+			rules = append(rules, Rule{Kind: info.Kind, Share: 0.1})
+		}
+	}
+	s := rehearse(t, Options{Rules: rules, Seed: 9}, chatapi.Quirks{})
+	const workers, each = 8, 40
+	var wait sync.WaitGroup
+	for k := range workers {
+		wait.Go(func() {
+			for n := range each {
+				s.get(fmt.Sprintf("/api/v2/incremental/chats?limit=5&start_time=%d", 1500000000+k*n))
+				s.get([]string{listPath, searchPath, "/api/v2/bans", "/api/v2/agents?limit=4", "/api/v2/account"}[n%5])
+				s.h.Stats()
+			}
+		})
+	}
+	wait.Wait()
+	if got := s.h.Stats(); got.Injected[Status503] != most || got.Requests != 2*workers*each {
+		t.Errorf("told as %+v", got)
+	}
+}
+
+// The record that the cursor names stays: a client would go on behind it.
+func TestTheLastRecordIsNotMoved(t *testing.T) {
+	for seed := range uint64(40) {
+		s := rehearse(t, Options{Rules: []Rule{{Kind: RecordMoved}}, Seed: seed}, chatapi.Quirks{})
+		var e envelope
+		if err := json.Unmarshal(s.get(strings.Replace(exportPath, "limit=50", "limit=2", 1)).Body.Bytes(), &e); err != nil {
+			t.Fatal(err)
+		}
+		if len(e.Chats) != 1 || e.ids()[0] != *e.EndID {
+			t.Fatalf("seed %d: %v of two, and the cursor is at %s", seed, e.ids(), *e.EndID)
+		}
+	}
+}
+
+// Where a body is cut has nothing to do with whether it is: rare faults cut everywhere.
+func TestRareFaultsCutEverywhere(t *testing.T) {
+	const size = 10_000
+	h, err := New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `["`+strings.Repeat("x", size-4)+`"]`)
+	}), Options{Seed: 1, Rules: []Rule{{Kind: JSONCut, Share: 0.05}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &rehearsed{t: t, h: h}
+	var quarters [4]int
+	for k := range 2000 {
+		if n := s.get(fmt.Sprintf("/api/v2/chats/%d", k)).Body.Len(); n < size {
+			quarters[n*4/size]++
+		}
+	}
+	if slices.Min(quarters[:]) < 10 {
+		t.Errorf("cut in the quarters of the body: %v", quarters)
 	}
 }
