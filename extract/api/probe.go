@@ -48,7 +48,7 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 		return nil, err
 	}
 	c.goesOn()
-	c.log.Info("the API answers", "root", c.Root())
+	c.log.Debug("the API answers", "root", c.Root())
 	return c, nil
 }
 
