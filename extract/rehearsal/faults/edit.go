@@ -68,7 +68,8 @@ func (t *turn) leadToFirst() bool {
 	return t.page.set("end_time", end) && t.page.lead(query)
 }
 
-// pageLarger serves the page and the one behind it as one.
+// pageLarger serves the page and the one behind it as one. What the exports without ids serve again at the beginning of a
+// page stands in it once.
 func pageLarger(t *turn) bool {
 	if t.page == nil || t.page.link() == "" {
 		return false
@@ -78,11 +79,19 @@ func pageLarger(t *turn) bool {
 		return false
 	}
 	more, ok := t.again(u.Query())
-	if !ok || more.len() == 0 || len(more.lists) != len(t.page.lists) {
+	if !ok || len(more.lists) != len(t.page.lists) {
 		return false
 	}
+	before := t.page.len()
 	for k := range more.lists {
-		more.lists[k].items = slices.Concat(t.page.lists[k].items, more.lists[k].items)
+		items, fresh := t.page.lists[k].items, more.lists[k].items
+		for len(fresh) > 0 && slices.ContainsFunc(items, func(x item) bool { return bytes.Equal(x.record, fresh[0].record) }) {
+			fresh = fresh[1:]
+		}
+		more.lists[k].items = slices.Concat(items, fresh)
+	}
+	if more.len() == before {
+		return false
 	}
 	t.page = more
 	t.page.recount(t.endpoint)

@@ -335,6 +335,25 @@ func TestManyAtOnce(t *testing.T) {
 	}
 }
 
+// An export that serves the records of the last second again serves them once in a page that is larger.
+func TestLargerPageOfAnExportWithoutIDs(t *testing.T) {
+	s := rehearse(t, Options{Rules: []Rule{{Kind: PageLarger}}}, chatapi.Quirks{})
+	var e struct {
+		Records []json.RawMessage `json:"agent_events"`
+		Count   int
+	}
+	if err := json.Unmarshal(s.get("/api/v2/incremental/agent_events?limit=20").Body.Bytes(), &e); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, raw := range e.Records {
+		seen[string(raw)] = true
+	}
+	if len(e.Records) <= 20 || len(seen) != len(e.Records) || e.Count != len(e.Records) {
+		t.Errorf("%d records, %d of them different, count %d", len(e.Records), len(seen), e.Count)
+	}
+}
+
 // The record that the cursor names stays: a client would go on behind it.
 func TestTheLastRecordIsNotMoved(t *testing.T) {
 	for seed := range uint64(40) {
