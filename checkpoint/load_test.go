@@ -82,7 +82,7 @@ func everyDamage(t *testing.T, load1 workload) {
 		case soak:
 			step = 1
 		case brief():
-			step = 29
+			step = 29 * (1 + len(load1.replaces))
 		}
 		for bit := 0; bit < 8*len(data); bit += step {
 			flipped := bytes.Clone(data)
@@ -309,7 +309,11 @@ func TestLoadWhileLogsGrow(t *testing.T) {
 }
 
 func loadWhileLogsGrow(t *testing.T, w workload) {
-	for skip := range 150 + 100*len(w.replaces) {
+	step := 1
+	if len(w.replaces) > 0 {
+		step = stride(1, 5)
+	}
+	for skip := 0; skip < 150+100*len(w.replaces); skip += step {
 		disk := faultfs.NewDisk()
 		run := start(disk, w, "run")
 		for range 30 + skip {

@@ -38,13 +38,7 @@ func stagedForReplaces(disk *faultfs.Disk) []string {
 func TestEveryLostReplacement(t *testing.T) {
 	load := replacing(1)
 	_, _, changes := undisturbed(t, load)
-	stride := 3
-	switch {
-	case soak:
-		stride = 1
-	case brief():
-		stride = 11
-	}
+	step := stride(3, 17)
 	var undone, tried atomic.Int64
 	parallel(t, changes, func(at int) error {
 		disk := faultfs.NewDisk()
@@ -56,7 +50,7 @@ func TestEveryLostReplacement(t *testing.T) {
 			if brief() && i != at%3 {
 				continue
 			}
-			for second := 1 + at%stride; ; second += stride {
+			for second := 1 + at%step; ; second += step {
 				after := disk.Clone()
 				if err := after.Erase(name); err != nil {
 					return err

@@ -16,7 +16,9 @@ func TestZombieOfAnUndoneReplace(t *testing.T) {
 	load := replacing(1)
 	_, ops, _ := undisturbed(t, load)
 	var struck atomic.Int64
-	parallel(t, ops, func(at int) error {
+	step := stride(1, 2)
+	parallel(t, ops/step, func(i int) error {
+		at := i * step
 		for lose := 0; ; lose++ {
 			disk := faultfs.NewDisk()
 			first := start(disk, load, "first")
@@ -74,16 +76,10 @@ func wakeAfter(disk *faultfs.Disk, load workload, first *actor, lost string) err
 func TestZombieWakesWhileAnotherReplaces(t *testing.T) {
 	load := replacing(1)
 	want, ops, _ := undisturbed(t, load)
-	stride := 17
-	switch {
-	case soak:
-		stride = 1
-	case brief():
-		stride = 61
-	}
+	step := stride(23, 61)
 	var pairs atomic.Int64
 	parallel(t, ops, func(at int) error {
-		for wake := 1 + at%stride; ; wake += stride {
+		for wake := 1 + at%step; ; wake += step {
 			pairs.Add(1)
 			again, err := wakeInside(load, at, wake, want)
 			if err != nil {

@@ -32,6 +32,20 @@ var soak = os.Getenv("CHATFERRY_SOAK") != ""
 // which has little to find in processes that never run side by side.
 func brief() bool { return (raceEnabled || testing.Short()) && !soak }
 
+// stride is the distance between the operations of a sweep over replaces: all of them in a soak, some otherwise, fewer in
+// a brief run, and fewer still under the race detector.
+func stride(usual, briefly int) int {
+	switch {
+	case soak:
+		return 1
+	case raceEnabled:
+		return 4 * briefly
+	case brief():
+		return briefly
+	}
+	return usual
+}
+
 func TestMain(m *testing.M) {
 	debug.SetGCPercent(400) // thousands of disks of a few kilobytes each
 	goleak.VerifyTestMain(m)
@@ -148,8 +162,13 @@ func TestEveryCrash(t *testing.T) {
 
 func everyCrash(t *testing.T, load workload) {
 	want, _, changes := undisturbed(t, load)
+	step := 1
+	if len(load.replaces) > 0 {
+		step = stride(1, 2)
+	}
 	t.Logf("%d operations change the disk", changes)
-	parallel(t, changes, func(at int) error {
+	parallel(t, changes/step, func(i int) error {
+		at := i * step
 		for _, applied := range []bool{false, true} {
 			disk := faultfs.NewDisk()
 			plan := faultfs.Plan{At: at, Fault: faultfs.Fault{Kill: true, Applied: applied}}
@@ -186,13 +205,12 @@ func TestEveryPairOfCrashes(t *testing.T) {
 
 func everyPairOfCrashes(t *testing.T, load workload) {
 	want, _, changes := undisturbed(t, load)
-	stride := 1
+	step := 1
 	switch {
-	case soak:
-	case brief():
-		stride = 7 + 10*len(load.replaces)
 	case len(load.replaces) > 0:
-		stride = 4
+		step = stride(4, 37)
+	case brief():
+		step = 7
 	}
 	var runs atomic.Int64
 	parallel(t, changes, func(first int) error {
@@ -202,7 +220,7 @@ func everyPairOfCrashes(t *testing.T, load workload) {
 			return broken
 		}
 		for i, loss1 := range losses {
-			for second := 1 + first%stride; second <= 2*changes; second += stride {
+			for second := 1 + first%step; second <= 2*changes; second += step {
 				chance := rand.New(rand.NewPCG(uint64(first), uint64(second)))
 				if !soak && i != chance.IntN(len(losses)) {
 					continue
@@ -245,13 +263,9 @@ func TestEveryFailure(t *testing.T) {
 
 func everyFailure(t *testing.T, load workload) {
 	want, ops, _ := undisturbed(t, load)
-	stride := 1
-	switch {
-	case soak || len(load.replaces) == 0:
-	case brief():
-		stride = 7
-	default:
-		stride = 2
+	step := 1
+	if len(load.replaces) > 0 {
+		step = stride(2, 7)
 	}
 	faults := map[string]faultfs.Plan{
 		"EIO once":       {Fault: faultfs.Fault{Err: syscall.EIO}},
@@ -266,8 +280,8 @@ func everyFailure(t *testing.T, load workload) {
 				continue
 			}
 			t.Run(fmt.Sprintf("fault=%s/retry=%v", strings.ReplaceAll(name, " ", "-"), retry), func(t *testing.T) {
-				parallel(t, ops/stride, func(i int) error {
-					at := i * stride
+				parallel(t, ops/step, func(i int) error {
+					at := i * step
 					load, plan := load, plan
 					load.retry = retry
 					plan.At, plan.Reads = at, true
