@@ -27,8 +27,8 @@ type batch struct {
 	moved  map[chatferry.Stream][]checkpoint.Move
 }
 
-func (s *settler) newBatch(d *checkpoint.Dataset) *batch {
-	return &batch{s: s, d: d, reason: "settle"}
+func (s *settler) newBatch(d *checkpoint.Dataset, reason string) *batch {
+	return &batch{s: s, d: d, reason: reason}
 }
 
 // begin starts the files of the next unit.
@@ -75,7 +75,6 @@ func (b *batch) seal(ctx context.Context, f *load.ReplacementFile, parts []check
 // retire takes a file out of the dataset.
 func (b *batch) retire(f *checkpoint.InventoryFile) {
 	b.body.Retire = append(b.body.Retire, f.Retire())
-	delete(b.s.wanted, keyFileName(f.SHA256))
 	b.bytes += f.Size
 }
 
@@ -102,6 +101,7 @@ func (b *batch) replace(ctx context.Context) error {
 		return err
 	}
 	b.sealed = nil // whatever comes, they are the log's to publish or to sweep
+	b.s.known = nil
 	if err := b.s.o.Run.Replace(ctx, b.body); err != nil {
 		return fmt.Errorf("%s: %w", b.reason, err)
 	}

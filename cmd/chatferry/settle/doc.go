@@ -18,6 +18,9 @@
 // Everything is planned from the logs and the files alone, in one order, so that a settle that is killed anywhere and
 // begun again leaves the same files as one that was not.
 //
+// Then, where frequent runs have left many small files, compact joins them, and chat_visitors is derived from the chats if
+// these have changed.
+//
 // # Key files
 //
 // Beside each file of rows of a parent table and each ledger stands _chatferry/keys/<SHA-256 of the file>.keys:

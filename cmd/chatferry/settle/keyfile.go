@@ -139,8 +139,13 @@ func (k *keyFiles) remove(name string) error {
 	return nil
 }
 
-// sweep removes every key file but the wanted ones, and what killed runs left half-made.
-func (k *keyFiles) sweep(wanted map[string]bool) error {
+// sweep removes from the folder all but the key files of the given files, and a file named derived. Without that name,
+// every file of its kind stays.
+func (k *keyFiles) sweep(files []checkpoint.InventoryFile, derived string) error {
+	wanted := map[string]bool{derived: true}
+	for i := range files {
+		wanted[keyFileName(files[i].SHA256)] = true
+	}
 	names, err := k.fsys.ReadDir(keysFolder)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -150,7 +155,7 @@ func (k *keyFiles) sweep(wanted map[string]bool) error {
 	}
 	for _, name := range names {
 		full := path.Join(keysFolder, name)
-		if wanted[full] || strings.HasSuffix(name, "/") {
+		if wanted[full] || derived == "" && path.Ext(name) == derivedExt || strings.HasSuffix(name, "/") {
 			continue
 		}
 		if err := k.remove(full); err != nil {
@@ -163,7 +168,6 @@ func (k *keyFiles) sweep(wanted map[string]bool) error {
 // keysOf opens the key file of a file of the dataset, or makes it from the file's columns.
 func (s *settler) keysOf(ctx context.Context, k *keyed, f *checkpoint.InventoryFile) (keyFile, error) {
 	name := keyFileName(f.SHA256)
-	s.wanted[name] = true
 	switch found, err := s.keys.open(name); {
 	case err == nil:
 		return found, nil

@@ -31,6 +31,8 @@ type sweep struct {
 	disk *faultfs.Disk
 	want map[string][]byte
 	ops  []faultfs.Op // of the settling run
+
+	joined int
 }
 
 var settled = []string{"tables", checkpoint.Folder + "/ledger", checkpoint.Folder + "/quarantine"}
@@ -62,6 +64,7 @@ func newSweep(t *testing.T, f *feed, options Options) *sweep {
 	if report.Replaces < 3 {
 		t.Fatalf("there is little to do: %+v", report)
 	}
+	s.joined = report.Joined
 	t.Logf("%d operations, %+v", len(s.ops), report)
 	return s
 }
@@ -129,6 +132,21 @@ func smallAccount() *feed {
 	return f
 }
 
+// scattered is an account in many small Parts of several Streams.
+func scattered() *feed {
+	f := newFeed()
+	f.page, f.part = 2, 2
+	var chats []chat
+	var agents []string
+	for i := range 12 {
+		chats = append(chats, chat{id: fmt.Sprintf("c%d", i%10), version: i, lines: i % 3, visitor: "v"})
+		agents = append(agents, fmt.Sprintf(`{"id":%d,"display_name":"a"}`, i))
+	}
+	f.add(chatferry.Chats, texts(chats...)...)
+	f.add(chatferry.Agents, agents...)
+	return f
+}
+
 func smallOptions() Options { return Options{DropDeleted: true, limits: tiny()} }
 
 var survivals = []faultfs.Survival{faultfs.KeepNothing, faultfs.KeepAll, faultfs.KeepNames, faultfs.KeepSome}
@@ -138,6 +156,23 @@ var survivals = []faultfs.Survival{faultfs.KeepNothing, faultfs.KeepAll, faultfs
 func TestKillAnywhere(t *testing.T) {
 	t.Parallel()
 	s := newSweep(t, smallAccount(), smallOptions())
+	s.killAnywhere(t)
+}
+
+// The same while files are joined.
+func TestKillAnywhereInCompact(t *testing.T) {
+	t.Parallel()
+	s := newSweep(t, scattered(), Options{limits: &limits{
+		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 30, replaceFiles: 100, compactBytes: 1 << 17, compactAfter: 3,
+	}})
+	if s.joined == 0 {
+		t.Fatal("nothing was joined")
+	}
+	s.killAnywhere(t)
+}
+
+func (s *sweep) killAnywhere(t *testing.T) {
+	t.Helper()
 	each(t, len(s.ops), func(i int) error {
 		if s.ops[i].Change == 0 {
 			return nil

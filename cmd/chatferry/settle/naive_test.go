@@ -32,6 +32,7 @@ type fact struct {
 	kind    string // "row", "excluded:…", "superseded", "reject"
 	deleted bool
 	lines   map[chatferry.Table]int64
+	visitor []string // of a chat: id, chat, timestamp, update_timestamp, name, email, phone, notes
 }
 
 // naive settles the feed after each of the runs, which ended with so many Shards.
@@ -61,6 +62,11 @@ func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
 				}
 				r.kind = "row"
 				r.key, r.version = key.Of(rows.Record, 0)
+				if s.Stream == chatferry.Chats {
+					for _, name := range visitorColumns[visitorID:] {
+						r.visitor = append(r.visitor, cell(rows.Record, name, 0))
+					}
+				}
 				if at := rows.Record.Schema().FieldIndices("deleted"); len(at) == 1 {
 					c := rows.Record.Column(at[0]).(*array.Boolean)
 					r.deleted = c.IsValid(0) && c.Value(0)
@@ -166,7 +172,81 @@ func (w *world) check(ctx context.Context) error {
 			return fmt.Errorf("the logs say that %s has %d rows, it has %d", table, t.Rows, got["rows "+string(table)])
 		}
 	}
+	if err := w.checkVisitors(ctx, d, want[chatferry.Chats]); err != nil {
+		return err
+	}
 	return w.checkDisk(d)
+}
+
+// checkVisitors compares chat_visitors with the rows of the chats.
+func (w *world) checkVisitors(ctx context.Context, d *checkpoint.Dataset, chats []*fact) error {
+	type naive struct {
+		newest      *fact
+		at          string
+		first, last string
+		chats       int
+	}
+	want := map[string]*naive{}
+	null := array.NullValueStr
+	for _, c := range chats {
+		if c.kind != "row" || c.visitor[0] == null {
+			continue
+		}
+		v := want[c.visitor[0]]
+		if v == nil {
+			v = &naive{first: null, last: null}
+			want[c.visitor[0]] = v
+		}
+		began, at := c.visitor[2], c.visitor[3]
+		if at == null {
+			at = began
+		}
+		// Times are written so that they sort as text.
+		if v.newest == nil || at != null && (v.at == null || v.at < at) || v.at == at && c.place() != v.newest.place() && (v.newest.shard < c.shard || v.newest.shard == c.shard && v.newest.offset < c.offset) {
+			v.newest, v.at = c, at
+		}
+		if began != null {
+			if v.first == null || began < v.first {
+				v.first = began
+			}
+			if v.last == null || began > v.last {
+				v.last = began
+			}
+		}
+		v.chats++
+	}
+	for _, f := range d.Inventory() {
+		if f.Table != ChatVisitors {
+			continue
+		}
+		err := eachRecord(ctx, local.New(w.fsys), &f, nil, func(rec arrow.Record) error {
+			for i := range int(rec.NumRows()) {
+				id := cell(rec, "id", i)
+				v := want[id]
+				if v == nil {
+					return fmt.Errorf("visitor %s is there twice, or not in the chats", id)
+				}
+				delete(want, id)
+				var got []string
+				for c := range int(rec.NumCols()) {
+					got = append(got, rec.Column(c).ValueStr(i))
+				}
+				texts := v.newest.visitor[4:]
+				expect := []string{id, texts[0], texts[1], texts[2], texts[3], v.newest.visitor[1], v.at, v.first, v.last, fmt.Sprint(v.chats)}
+				if !slices.Equal(got, expect) {
+					return fmt.Errorf("visitor %v, want %v", got, expect)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(want) > 0 {
+		return fmt.Errorf("%d visitors are missing", len(want))
+	}
+	return nil
 }
 
 // holdings counts the rows of every table and the entries of the ledger by the record that they come from, and compares
@@ -175,6 +255,9 @@ func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string
 	store := local.New(w.fsys)
 	got := map[string]int64{}
 	for _, f := range d.Inventory() {
+		if f.Table == ChatVisitors {
+			got["rows "+string(f.Table)] += f.Rows
+		}
 		if f.Kind == chatferry.FileQuarantine || f.Table == ChatVisitors {
 			continue
 		}
@@ -183,15 +266,15 @@ func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string
 			part, err := chatferry.ValuesDigest(rec)
 			v.Merge(part)
 			for i := range int(rec.NumRows()) {
-				name := string(f.Table) + " " + text(rec, transform.ColumnSourceShard, i) + "/" + text(rec, transform.ColumnSourceOffset, i)
+				name := string(f.Table) + " " + cell(rec, transform.ColumnSourceShard, i) + "/" + cell(rec, transform.ColumnSourceOffset, i)
 				stream, sum := f.Stream, transform.ColumnRawSHA256
 				if f.Kind == chatferry.FileLedger {
-					stream, sum = chatferry.Stream(text(rec, load.LedgerStream, i)), "raw_sha256"
-					kind := text(rec, load.LedgerDisposition, i)
-					if reason := text(rec, "reason", i); reason != "" {
+					stream, sum = chatferry.Stream(cell(rec, load.LedgerStream, i)), "raw_sha256"
+					kind := cell(rec, load.LedgerDisposition, i)
+					if reason := cell(rec, "reason", i); reason != "" {
 						kind += ":" + reason
 					}
-					name = "ledger " + kind + " " + string(stream) + " " + text(rec, load.LedgerKey, i) + name
+					name = "ledger " + kind + " " + string(stream) + " " + cell(rec, load.LedgerKey, i) + name
 				} else {
 					got["rows "+string(f.Table)]++
 				}
@@ -217,7 +300,7 @@ func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string
 	return got, nil
 }
 
-func text(rec arrow.Record, column string, i int) string {
+func cell(rec arrow.Record, column string, i int) string {
 	return rec.Column(rec.Schema().FieldIndices(column)[0]).ValueStr(i)
 }
 
@@ -240,7 +323,7 @@ func (w *world) checkDisk(d *checkpoint.Dataset) error {
 		return err
 	}
 	for name := range there {
-		if !names[name] {
+		if !names[name] && path.Ext(name) != derivedExt {
 			errs = append(errs, fmt.Errorf("%s does not belong there", name))
 		}
 	}

@@ -52,6 +52,9 @@ type Report struct {
 	Deleted    int64              // rows that were excluded since their records were deleted at the source
 	Waiting    []chatferry.Stream // not settled, since they are not read to their end
 
+	Joined   int   // groups of Parts that share files since
+	Visitors int64 // rows of chat_visitors, if it was derived
+
 	Replaces      int
 	FilesAdded    int
 	FilesRetired  int
@@ -66,8 +69,11 @@ type Report struct {
 type limits struct {
 	rangeKeys    int64 // keys of a range that is merged at a time; 12 bytes each, 24 if they are all candidates
 	candidates   int   // of a batch, and as many again as a range may add; 80 bytes each
+	visitorBytes int64 // of the visitors that are counted at a time
 	replaceBytes int64 // of the files that one replace retires, about
 	replaceFiles int
+	compactBytes int64 // of a unit that small ones become
+	compactAfter int   // small units of a Stream
 }
 
 // A replace is bounded by these constants and not by the memory limit, since they fix the names of files.
@@ -84,7 +90,8 @@ func limitsOf(memory int64) limits {
 	}
 	return limits{
 		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/512)),
-		replaceBytes: replaceBytes, replaceFiles: replaceFiles,
+		visitorBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
+		compactBytes: compactBytes, compactAfter: compactAfter,
 	}
 }
 
@@ -94,9 +101,11 @@ type settler struct {
 	limits limits
 	hash   func(id) uint64
 	keys   keyFiles
-	wanted map[string]bool // key files
-	begun  time.Time
-	report Report
+	known  *checkpoint.Dataset // nil: it changed since it was loaded
+	// derived is the name of the file that says that chat_visitors is up to date; empty: not known.
+	derived string
+	begun   time.Time
+	report  Report
 }
 
 func newSettler(o Options) *settler {
@@ -110,7 +119,7 @@ func newSettler(o Options) *settler {
 		o.Progress = func(Progress) {}
 	}
 	s := &settler{
-		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, wanted: map[string]bool{}, begun: o.Now(),
+		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, begun: o.Now(),
 		keys: keyFiles{
 			fsys: o.FSys, folders: atomicfile.NewFolders(o.FSys), tag: fmt.Sprintf("e%012d-", o.Run.Epoch()),
 		},
@@ -125,8 +134,8 @@ func newSettler(o Options) *settler {
 	return s
 }
 
-// Run takes out of the dataset every row of which a newer version is committed. Streams of which a Shard is not read to
-// its end are left as they are. A dataset that is settled is not changed. After an error the next run goes on; what was
+// Run takes out of the dataset every row of which a newer version is committed, joins small files where there are many,
+// and derives chat_visitors. Streams of which a Shard is not read to its end are left as they are. A dataset that is settled is not changed. After an error the next run goes on; what was
 // done stays done.
 func Run(ctx context.Context, o Options) (Report, error) {
 	s := newSettler(o)
@@ -136,17 +145,42 @@ func Run(ctx context.Context, o Options) (Report, error) {
 }
 
 func (s *settler) run(ctx context.Context) error {
-	d, err := checkpoint.Load(ctx, s.o.Logs)
+	d, err := s.dataset(ctx)
 	if err != nil {
 		return err
 	}
 	ready, waiting := units(d)
 	s.report.Waiting = waiting
-	batch := s.newBatch(d)
+	batch := s.newBatch(d, "settle")
 	if err := s.settleAll(ctx, batch, ready); err != nil {
 		return errors.Join(err, batch.discard())
 	}
-	return s.keys.sweep(s.wanted)
+	if err := s.compact(ctx, s.limits.compactAfter); err != nil {
+		return err
+	}
+	if err := s.visitors(ctx); err != nil {
+		return err
+	}
+	return s.sweep(ctx)
+}
+
+// dataset returns the dataset as it is now.
+func (s *settler) dataset(ctx context.Context) (*checkpoint.Dataset, error) {
+	if s.known != nil {
+		return s.known, nil
+	}
+	d, err := checkpoint.Load(ctx, s.o.Logs)
+	s.known = d
+	return d, err
+}
+
+// sweep removes what was derived from files that are no more.
+func (s *settler) sweep(ctx context.Context) error {
+	d, err := s.dataset(ctx)
+	if err != nil {
+		return err
+	}
+	return s.keys.sweep(d.Inventory(), s.derived)
 }
 
 func (s *settler) settleAll(ctx context.Context, batch *batch, ready map[chatferry.Stream][]*unit) error {

@@ -28,13 +28,16 @@ func newWorld(t testing.TB, f *feed) *world {
 
 // tiny limits make every bound of the memory be met.
 func tiny() *limits {
-	return &limits{rangeKeys: 8, candidates: 3, replaceBytes: 1 << 15, replaceFiles: 7}
+	return &limits{
+		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 15, replaceFiles: 7,
+		compactBytes: 1 << 17, compactAfter: 5,
+	}
 }
 
 // A dataset that is settled in one or several runs is what a settle in memory makes of it, for whatever account; and
 // settling it again changes nothing.
 func TestSettleEqualsNaive(t *testing.T) {
-	var superseded, deleted, replaces int64
+	var superseded, deleted, replaces, joined int64
 	for seed := range *seeds {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		all := random(rng)
@@ -60,6 +63,7 @@ func TestSettleEqualsNaive(t *testing.T) {
 			}
 			deleted += report.Deleted
 			replaces += int64(report.Replaces)
+			joined += int64(report.Joined)
 		}
 		report, err := w.carry(t.Context())
 		if err == nil && report.Replaces != 0 {
@@ -72,8 +76,8 @@ func TestSettleEqualsNaive(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
-	t.Logf("%d rows superseded and %d deleted in %d replaces", superseded, deleted, replaces)
-	if superseded == 0 || deleted == 0 || replaces == 0 {
+	t.Logf("%d rows superseded and %d deleted in %d replaces, %d groups of Parts joined", superseded, deleted, replaces, joined)
+	if superseded == 0 || deleted == 0 || replaces == 0 || joined == 0 {
 		t.Error("nothing of it was ever done")
 	}
 }

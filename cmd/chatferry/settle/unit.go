@@ -35,7 +35,6 @@ func units(d *checkpoint.Dataset) (ready map[chatferry.Stream][]*unit, waiting [
 	g := grouping{leader: map[checkpoint.PartID]checkpoint.PartID{}}
 	open := map[chatferry.Stream]bool{}
 	var parts []checkpoint.PartID
-	rank := map[checkpoint.PartID]int{} // by which Parts of a Shard are neighbours
 	streams := map[checkpoint.PartID]chatferry.Stream{}
 	for i := range d.Shards {
 		s := &d.Shards[i]
@@ -45,7 +44,7 @@ func units(d *checkpoint.Dataset) (ready map[chatferry.Stream][]*unit, waiting [
 				continue
 			}
 			id := checkpoint.PartID{Shard: s.Shard.ID, Seq: s.Commits[j].Seq}
-			rank[id], streams[id] = len(parts), s.Shard.Stream
+			streams[id] = s.Shard.Stream
 			parts = append(parts, id)
 		}
 	}
@@ -76,6 +75,7 @@ func units(d *checkpoint.Dataset) (ready map[chatferry.Stream][]*unit, waiting [
 		u.parts = append(u.parts, id)
 		u.files = append(u.files, files[id]...)
 	}
+	rank := ranks(d)
 	for _, u := range of {
 		u.spans = spansOf(u.parts, rank)
 		slices.SortFunc(u.files, func(a, b checkpoint.InventoryFile) int { return strings.Compare(a.Name, b.Name) })
@@ -87,6 +87,19 @@ func units(d *checkpoint.Dataset) (ready map[chatferry.Stream][]*unit, waiting [
 		}
 	}
 	return ready, waiting
+}
+
+// ranks numbers the Parts that count, so that those with numbers that follow each other are neighbours.
+func ranks(d *checkpoint.Dataset) map[checkpoint.PartID]int {
+	out := map[checkpoint.PartID]int{}
+	for i := range d.Shards {
+		for j := range d.Shards[i].Commits {
+			if p := &d.Shards[i].Commits[j]; !p.Reopened {
+				out[checkpoint.PartID{Shard: d.Shards[i].Shard.ID, Seq: p.Seq}] = len(out)
+			}
+		}
+	}
+	return out
 }
 
 // spansOf names Parts, which are in order, in as few spans as possible.
