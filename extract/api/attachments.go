@@ -189,7 +189,7 @@ func (a *attachments) look(ctx context.Context) error {
 	return nil
 }
 
-// attachmentRecord is a record of the Stream; content_base64 follows behind.
+// attachmentRecord is a record of the Stream; content_base64 stands before.
 type attachmentRecord struct {
 	ChatID   string `json:"chat_id"`
 	Index    int64  `json:"index"`
@@ -214,7 +214,7 @@ func (a *attachments) record(ctx context.Context, p *chatferry.Page, f *Attachme
 	r := attachmentRecord{
 		ChatID: f.Chat, Index: f.Index, URL: f.URL, Name: f.Name, Size: f.Size, MimeType: f.MimeType, Status: FileListed,
 	}
-	var content []byte
+	var begun []byte
 	if a.fetch != nil {
 		got, err := a.ask(ctx, f)
 		if err != nil {
@@ -228,24 +228,20 @@ func (a *attachments) record(ctx context.Context, p *chatferry.Page, f *Attachme
 			r.ContentLength = &got.length
 		}
 		if got.status == FileFetched {
-			r.FetchedSize, r.SHA256, content = &got.size, hex.EncodeToString(got.sum[:]), got.content
+			r.FetchedSize, r.SHA256, begun = &got.size, hex.EncodeToString(got.sum[:]), got.record
 		}
 	}
 	var b bytes.Buffer
-	b.Grow(len(content) + 1<<10)
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(&r); err != nil {
 		return nil, fmt.Errorf("describe an attachment: %w", err)
 	}
-	b.Truncate(b.Len() - len("}\n"))
-	if r.Status == FileFetched {
-		b.WriteString(`,"content_base64":"`)
-		b.Write(content)
-		b.WriteByte('"')
+	rest := bytes.TrimSuffix(b.Bytes(), []byte{'\n'})
+	if begun == nil {
+		return rest, nil
 	}
-	b.WriteByte('}')
-	return b.Bytes(), nil
+	return append(append(begun, `",`...), rest[1:]...), nil
 }
 
 // ask fetches a file, unless its host has not answered for those before.
@@ -280,7 +276,7 @@ func (a *attachments) ask(ctx context.Context, f *Attachment) (*fetched, error) 
 	}
 	if got.isPage(f) {
 		got.end(FileFailed, "a web page came in place of the file")
-		got.content = nil
+		got.record = nil
 	}
 	return got, nil
 }

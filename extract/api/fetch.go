@@ -39,12 +39,19 @@ type fetched struct {
 	length   int64  // Content-Length; -1 if it was not told
 	size     int64
 	sum      [sha256.Size]byte
-	content  []byte // the bytes in base64
+	record   []byte // a record's beginning: beginRecord and the bytes in base64
 
 	unreached bool          // no answer came at all
 	again     bool          // another attempt might help,
 	after     time.Duration // not before so long; 0 if nobody said
 }
+
+// beginRecord stands before the bytes of a file in its record. They come first, so that the record grows behind them and
+// a large file stands in memory once.
+const beginRecord = `{"content_base64":"`
+
+// restOfRecord is about how much follows.
+const restOfRecord = 4 << 10
 
 const (
 	fileAttempts = 3
@@ -178,7 +185,8 @@ func (g *fetched) read(ctx context.Context, body io.Reader, most int64, progress
 	if g.length >= 0 {
 		begin = g.length
 	}
-	text := textBuffer{make([]byte, 0, base64.StdEncoding.EncodedLen(int(begin)))}
+	text := textBuffer{make([]byte, 0, len(beginRecord)+base64.StdEncoding.EncodedLen(int(begin))+restOfRecord)}
+	text.b = append(text.b, beginRecord...)
 	encoder := base64.NewEncoder(base64.StdEncoding, &text)
 	buf := make([]byte, 32<<10)
 	for {
@@ -204,7 +212,7 @@ func (g *fetched) read(ctx context.Context, body io.Reader, most int64, progress
 			return g.retry("its bytes broke off")
 		}
 		_ = encoder.Close() // textBuffer takes everything
-		g.content = text.b
+		g.record = text.b
 		hash.Sum(g.sum[:0])
 		return g.end(FileFetched, "")
 	}

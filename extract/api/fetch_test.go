@@ -175,7 +175,7 @@ func TestFetchOutcomes(t *testing.T) {
 			if got.status != tt.status || got.reason != tt.reason || len(e.seen) != tt.asked {
 				t.Fatalf("%s, %q after %d requests", got.status, got.reason, len(e.seen))
 			}
-			content, err := base64.StdEncoding.DecodeString(string(got.content))
+			content, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(string(got.record), beginRecord))
 			if err != nil || string(content) != tt.content {
 				t.Errorf("%d bytes: %v", len(content), err)
 			}
@@ -203,8 +203,8 @@ func TestFetchTriesAgain(t *testing.T) {
 		}
 	})
 	got := e.fetch(t, e.URL)
-	if got.status != FileFetched || string(got.content) != base64.StdEncoding.EncodeToString([]byte("whole")) || got.http != 200 {
-		t.Fatalf("%s, %q", got.status, got.content)
+	if got.status != FileFetched || string(got.record) != beginRecord+base64.StdEncoding.EncodeToString([]byte("whole")) || got.http != 200 {
+		t.Fatalf("%s, %q", got.status, got.record)
 	}
 	if !strings.HasPrefix(got.kind, "image/png;") || len(got.kind) > 128 || got.encoding != "gzip" {
 		t.Errorf("type %q, encoding %q", got.kind, got.encoding)

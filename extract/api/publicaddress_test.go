@@ -107,7 +107,7 @@ func TestForbiddenAddresses(t *testing.T) {
 			if got.status != FileRefused && !(got.status == FileFailed && got.unreached) {
 				t.Errorf("%q %s: %s, %s", address, how, got.status, got.reason)
 			}
-			if got.content != nil {
+			if got.record != nil {
 				t.Errorf("%q %s gave content", address, how)
 			}
 		}
@@ -156,7 +156,7 @@ func FuzzFetchAddress(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, address string) {
 		got, err := fetcher.fetch(t.Context(), address)
-		if err != nil || got.status != FileRefused && got.status != FileFailed || got.content != nil {
+		if err != nil || got.status != FileRefused && got.status != FileFailed || got.record != nil {
 			t.Errorf("%q: %+v, %v", address, got, err)
 		}
 	})
