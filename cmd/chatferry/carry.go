@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -171,8 +170,10 @@ func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chat
 		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
 	}
 	var already []checkpoint.ShardState
-	next := chatferry.ShardID(1)
+	next, ended := chatferry.ShardID(1), false
 	if before != nil {
+		runs := before.Runs()
+		ended = len(runs) > 0 && runs[len(runs)-1].Done != nil
 		for _, s := range before.Shards {
 			next = s.Shard.ID + 1
 			if c.inScope(s.Shard.Stream) {
@@ -180,15 +181,16 @@ func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chat
 			}
 		}
 	}
-	added, err := c.from.plan(ctx, already, next)
+	added, err := c.from.plan(ctx, already, next, ended)
 	if c.Limit > 0 {
 		added = firstOfEach(added, already)
 	}
 	return added, err
 }
 
+// inScope reports whether a Stream is asked for. The attachments go with their chats.
 func (c *carriage) inScope(s chatferry.Stream) bool {
-	return len(c.Streams) == 0 || slices.Contains(c.Streams, s)
+	return len(c.Streams) == 0 || c.Streams.has(s) || c.Fetch.has(s) || s == chatferry.Attachments && c.Streams.has(chatferry.Chats)
 }
 
 // complete reports whether nothing in scope is left to do, and the last run said so.

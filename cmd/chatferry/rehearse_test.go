@@ -90,7 +90,7 @@ func (r *rehearsing) end() int {
 func TestRehearse(t *testing.T) {
 	r := startRehearsal(t, "--listen", ":0", "--rate", "3", "--faults", "404@oauth/clients")
 	for _, want := range []string{
-		"of 60 chats", "CHATFERRY_TOKEN=rehearsal chatferry run --from " + r.address + " --to rehearsal-data --rate 3\n",
+		"of 60 chats", "CHATFERRY_TOKEN=rehearsal chatferry run --from " + r.address + " --to rehearsal-data --rate 3 --overlap 0s\n",
 		"limit     3 requests a minute", "faults    404@oauth/clients", "'" + r.address + "/api/v2/chats/search?q=type:offline_msg'",
 		`h.BASE_URL = "` + r.address + `"`,
 	} {
@@ -167,7 +167,7 @@ func TestRehearseWithTokensThatExpire(t *testing.T) {
 	for _, want := range []string{
 		"valid for 30m; then give the refresh token rehearsal-refresh to " + r.address + "/oauth2/token",
 		`echo '{"access_token":"rehearsal","refresh_token":"rehearsal-refresh"}' > rehearsal-token.json`,
-		"--to rehearsal-data --token-file rehearsal-token.json\n",
+		"--to rehearsal-data --overlap 0s --token-file rehearsal-token.json\n",
 	} {
 		if !strings.Contains(r.stdout.String(), want) {
 			t.Errorf("%q is not said in %s", want, r.stdout.String())

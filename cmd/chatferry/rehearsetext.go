@@ -62,8 +62,14 @@ func (r *rehearsalServer) line() string {
 func (r *rehearsalServer) announce(e *environment) string {
 	o := r.options
 	run := []string{"run", "--from", r.address, "--to", "rehearsal-data"}
-	if o.rate != rehearseRate && o.rate > 0 {
+	switch {
+	case o.rate == 0:
+		run = append(run, "--rate", "60000")
+	case o.rate != rehearseRate:
 		run = append(run, "--rate", o.rate.String())
+	}
+	if o.touches == 0 && o.inserts == 0 && o.deletes == 0 {
+		run = append(run, "--overlap", "0s") // nothing changes, so that no sweep has to be waited for
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "A legacy account of %s chats, seed %s, served as the Chat API does\n\n", progress.Count(int64(o.chats)), o.seed)

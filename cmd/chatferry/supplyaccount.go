@@ -15,7 +15,8 @@ import (
 
 // accountSupply is an account of the Chat API.
 type accountSupply struct {
-	chatferry.Source
+	source  *api.Source
+	single  *oneByOne
 	c       *carriage
 	log     *slog.Logger
 	client  *api.Client
@@ -79,7 +80,7 @@ func (s *settings) tokens() (api.TokenSource, error) {
 }
 
 // plan implements supply.
-func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, error) {
+func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, ended bool) ([]chatferry.Shard, error) {
 	shards := make([]chatferry.Shard, len(already))
 	for i := range already {
 		shards[i] = already[i].Shard
@@ -111,11 +112,23 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		Overlap: time.Duration(a.c.Overlap), Streams: a.streams(), Until: time.Time(a.c.Until),
 		Trial: a.c.Limit > 0 || a.c.Overlap == 0,
 	})
-	a.Source = api.NewSource(a.client, api.SourceOptions{
+	a.source = api.NewSource(a.client, api.SourceOptions{
 		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()),
 		PageLimit: a.pageLimit(), Sweeper: a.sweeper, Wait: a.wait, Log: a.log,
 	})
+	a.single = &oneByOne{t: a.c.t, client: a.client}
+	if len(p.Shards) == 0 && ended {
+		return a.wanted(already, next), nil // asked for after all else was done
+	}
 	return p.Shards, nil
+}
+
+// Open implements chatferry.Source.
+func (a *accountSupply) Open(ctx context.Context, shard *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
+	if isOneByOne(shard) {
+		return a.single.open(ctx, shard, from)
+	}
+	return a.source.Open(ctx, shard, from)
 }
 
 // originOf is the scheme and host of a root.
@@ -166,6 +179,7 @@ func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, 
 	s := a.sweeper.Next(a.client.Now(), shards, next)
 	if s.Done {
 		a.mark = s.Watermark
+		return a.wanted(states, next), 0, nil
 	}
 	if len(s.Shards) > 0 {
 		a.log.Info("sweeping what changed meanwhile", "shards", len(s.Shards))
@@ -183,4 +197,10 @@ func (a *accountSupply) watermark() string {
 
 func (a *accountSupply) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }
 func (a *accountSupply) passedOver() []ignoredFile                        { return nil }
-func (a *accountSupply) close()                                           { a.client.Close() }
+
+func (a *accountSupply) close() {
+	if a.single != nil {
+		a.single.close()
+	}
+	a.client.Close()
+}
