@@ -48,7 +48,7 @@ func backoff(n int) time.Duration {
 func retryAfter(h http.Header, date time.Time) (time.Duration, bool) {
 	text := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
-		if !(seconds > 0) || strings.ContainsAny(text, "xXpPiInN_") {
+		if !(seconds > 0) || strings.ContainsAny(text, "eExXpPiInN_") {
 			return 0, false
 		}
 		if seconds > farthest.Seconds() {

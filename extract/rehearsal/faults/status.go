@@ -74,7 +74,7 @@ func retryDay(*turn) string { return "86400" }
 func retryNegative(*turn) string { return "-30" }
 
 func retryGarbage(t *turn) string {
-	return oneOf(t.rng, "soon", "5 minutes", "1e3", "99999999999999999999")
+	return oneOf(t.rng, "soon", "5 minutes", "1e3", "0x10")
 }
 
 func oneOf(r *rand.Rand, texts ...string) string { return texts[r.IntN(len(texts))] }
