@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/load"
@@ -26,12 +24,7 @@ const (
 // they are, with the columns that say where they come from.
 func Compact(ctx context.Context, o Options) (Report, error) {
 	s := newSettler(o)
-	err := s.compact(ctx, 2)
-	if err == nil {
-		err = s.sweep(ctx)
-	}
-	s.report.Elapsed = s.o.Now().Sub(s.begun)
-	return s.report, err
+	return s.end(ctx, s.compact(ctx, 2))
 }
 
 // compact joins the small units of Streams that have at least so many of them. What comes next depends on nothing but the
@@ -157,7 +150,7 @@ func (b *batch) join(ctx context.Context, d *checkpoint.Dataset, stream chatferr
 func (b *batch) concatenate(ctx context.Context, w *load.ReplacementFile, files []*checkpoint.InventoryFile, spans []checkpoint.PartSpan) error {
 	var want chatferry.PartFile
 	for _, f := range files {
-		err := eachRecord(ctx, b.s.o.Store, f, nil, func(rec arrow.Record) error { return w.Write(rec) })
+		err := eachRecord(ctx, b.s.o.Store, f, nil, w.Write)
 		if err != nil {
 			return errors.Join(err, w.Abort())
 		}

@@ -81,6 +81,41 @@ func TestCompactBesideQuarantine(t *testing.T) {
 	}
 }
 
+// However often rows of one Part are superseded, it has one ledger of theirs.
+func TestOneLedgerOfManySettles(t *testing.T) {
+	f := newFeed()
+	var chats []chat
+	for i := range 8 {
+		chats = append(chats, chat{id: fmt.Sprintf("c%d", i), version: 1})
+	}
+	chats = append(chats[:7], chat{id: "x", channel: "facebook"})
+	f.add(chatferry.Chats, texts(chats...)...)
+	w := newWorld(t, f)
+	for i := range 5 {
+		f.add(chatferry.Chats, chat{id: fmt.Sprintf("c%d", i), version: 2}.String())
+		report, err := w.carry(t.Context())
+		if err == nil {
+			err = w.check(t.Context())
+		}
+		if err != nil || report.Superseded[chatferry.Chats] != 1 {
+			t.Fatalf("%+v, %v", report, err)
+		}
+	}
+	d, err := w.dataset(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rows []int64
+	for _, file := range d.Inventory() {
+		if file.Kind == chatferry.FileLedger {
+			rows = append(rows, file.Rows)
+		}
+	}
+	if fmt.Sprint(rows) != "[1 5]" {
+		t.Errorf("ledgers of %v entries", rows)
+	}
+}
+
 // Units that are big, or that would become too big together, stay apart.
 func TestGroups(t *testing.T) {
 	s := &settler{limits: limits{compactBytes: 100}}

@@ -24,10 +24,11 @@ type feed struct {
 	records map[chatferry.ShardID][]string
 	page    int // records of a Page
 	part    int // and of a Part
+	bytes   int64
 }
 
 func newFeed() *feed {
-	return &feed{records: map[chatferry.ShardID][]string{}, page: 4, part: 8}
+	return &feed{records: map[chatferry.ShardID][]string{}, page: 4, part: 8, bytes: 1 << 20}
 }
 
 func (f *feed) add(stream chatferry.Stream, records ...string) {
@@ -119,8 +120,8 @@ func (w *world) run(ctx context.Context, after func(context.Context, Options) (R
 		NewTransformer: func(s chatferry.Stream) chatferry.Transformer { return transform.New(s, transform.Options{}) },
 		Sink:           load.NewSink(store),
 		Log:            run,
-		Cuts:           chatferry.Cuts{PageBytes: 1 << 20, PartBytes: 1 << 20, PartRecords: int64(w.feed.part), ShardBytes: 1, RecordBytes: 1 << 20},
-		Lanes:          1, Budget: 1 << 20, Bad: chatferry.BadLimit{Count: -1, Percent: -1},
+		Cuts:           chatferry.Cuts{PageBytes: 1 << 20, PartBytes: w.feed.bytes, PartRecords: int64(w.feed.part), ShardBytes: 1, RecordBytes: 1 << 20},
+		Lanes:          1, Budget: 16 << 20, Bad: chatferry.BadLimit{Count: -1, Percent: -1},
 	}
 	if err := p.Run(ctx, work, nil); err != nil {
 		return Report{}, err

@@ -129,6 +129,7 @@ func (s *settler) resolve(ctx context.Context, k *keyed, holders []holder) (*dro
 				continue
 			}
 			s.report.FilesSearched++
+			s.o.Progress(Progress{Step: "compare", Stream: k.stream, Done: int64(i), Total: int64(len(holders))})
 			err := k.entries(ctx, s.o.Store, holders[i].file, func(e *entry) error {
 				at := c.index(s.hash(e.id))
 				if at < 0 {

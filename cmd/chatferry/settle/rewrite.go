@@ -28,6 +28,16 @@ func (b *batch) rewriteUnit(ctx context.Context, k *keyed, u *unit, out *drops, 
 	if leave.ledger, err = b.files.Ledger(b.number("")); err != nil {
 		return err
 	}
+	// What earlier replaces entered comes along, so that a unit that loses rows again and again has one ledger of theirs.
+	for _, f := range u.of(chatferry.FileLedger, "") {
+		if f.Generation == 0 {
+			continue
+		}
+		if err := eachRecord(ctx, b.s.o.Store, f, nil, leave.ledger.Write); err != nil {
+			return err
+		}
+		b.retire(f)
+	}
 	for _, f := range u.of(chatferry.FileRows, k.stream.Parent()) {
 		if !out.has(f.Name) {
 			continue

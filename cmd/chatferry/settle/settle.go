@@ -139,7 +139,18 @@ func newSettler(o Options) *settler {
 // done stays done.
 func Run(ctx context.Context, o Options) (Report, error) {
 	s := newSettler(o)
-	err := s.run(ctx)
+	return s.end(ctx, s.run(ctx))
+}
+
+// end removes what is not needed any more, and reports.
+func (s *settler) end(ctx context.Context, err error) (Report, error) {
+	if err == nil {
+		err = s.sweep(ctx)
+	}
+	if err != nil {
+		// A newer run takes away what this one reads and has staged: then that is what matters.
+		err = chatferry.Worse(err, s.o.Run.Overtaken(context.WithoutCancel(ctx)))
+	}
 	s.report.Elapsed = s.o.Now().Sub(s.begun)
 	return s.report, err
 }
@@ -158,10 +169,7 @@ func (s *settler) run(ctx context.Context) error {
 	if err := s.compact(ctx, s.limits.compactAfter); err != nil {
 		return err
 	}
-	if err := s.visitors(ctx); err != nil {
-		return err
-	}
-	return s.sweep(ctx)
+	return s.visitors(ctx)
 }
 
 // dataset returns the dataset as it is now.
@@ -179,6 +187,9 @@ func (s *settler) sweep(ctx context.Context) error {
 	d, err := s.dataset(ctx)
 	if err != nil {
 		return err
+	}
+	if err := s.o.Run.Overtaken(ctx); err != nil {
+		return err // the newer run needs other ones
 	}
 	return s.keys.sweep(d.Inventory(), s.derived)
 }
