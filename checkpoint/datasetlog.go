@@ -38,6 +38,7 @@ type Run struct {
 	facts     *facts
 	fence     error                        // set when this run was found to be overtaken
 	published map[chatferry.ShardID]uint64 // every Part of the Shard up to this one is, as this run knows
+	known     *Dataset                     // what was read to check a replace; nil before the first
 }
 
 var _ chatferry.Checkpointer = (*Run)(nil)

@@ -53,6 +53,12 @@ func (r *Run) Replace(ctx context.Context, body Replace) error {
 
 // announce checks a replace and appends its record.
 func (r *Run) announce(ctx context.Context, body *Replace) error {
+	if body.Retire == nil {
+		body.Retire = []RetiredFile{}
+	}
+	if body.Add == nil {
+		body.Add = []AddedFile{}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	err := r.checkReplace(ctx, body)
@@ -77,8 +83,13 @@ func (r *Run) checkReplace(ctx context.Context, body *Replace) error {
 	case len(body.Retire) == 0 && len(body.Add) == 0:
 		return errors.New("it changes no file")
 	}
-	d := &Dataset{facts: r.facts}
+	// What was read for an earlier replace is kept: only what is new in the logs is read.
+	if r.known == nil {
+		r.known = &Dataset{facts: r.facts}
+	}
+	d := r.known
 	if err := d.readShards(ctx, r.cfg.Logs); err != nil {
+		r.known = nil
 		return err
 	}
 	if err := d.settle(); err != nil {

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -68,6 +69,9 @@ type schedule struct {
 	started int
 	faults  bool
 	story   []string
+	// vanish lets staged files of replaces vanish; those that did are in vanished.
+	vanish   bool
+	vanished map[string]bool
 }
 
 func (s *schedule) start() error {
@@ -115,6 +119,10 @@ func (s *schedule) run(want map[string][]byte) error {
 		case 2:
 			s.powerLoss()
 			continue
+		case 3, 4, 5, 6, 7, 8:
+			if err := s.loseStaged(); err != nil {
+				return err
+			}
 		}
 		burst := 1
 		if s.rng.IntN(3) == 0 {
@@ -143,7 +151,22 @@ func (s *schedule) run(want map[string][]byte) error {
 	if err := s.watch.check(); err != nil {
 		return err
 	}
+	if len(s.vanished) > 0 {
+		want = nil // a replace that was undone has used up its names
+	}
 	return resume(s.disk, s.load, want)
+}
+
+// loseStaged takes a staged file of a replace away behind everybody's back.
+func (s *schedule) loseStaged() error {
+	staged := stagedForReplaces(s.disk)
+	if !s.vanish || len(staged) == 0 {
+		return nil
+	}
+	name := staged[s.rng.IntN(len(staged))]
+	s.note("lose %s", name)
+	s.vanished[name] = true
+	return s.disk.Erase(name)
 }
 
 func (s *schedule) powerLoss() {
@@ -154,6 +177,7 @@ func (s *schedule) powerLoss() {
 	}
 	s.disk.PowerLoss(how, s.rng)
 	s.watch = watch(s.disk)
+	s.watch.vanished = s.vanished
 }
 
 func (s *schedule) fault() faultfs.Fault {
@@ -182,29 +206,41 @@ func schedules(t *testing.T) int {
 	return 4_000
 }
 
-// Random stories: up to three processes at once, of which each may freeze, be killed, meet errors of the disk, and lose
-// its power. All promises are checked after every operation.
+// Random stories: up to three processes at once, of which each may freeze, be killed, meet errors of the disk, lose its
+// power, and find staged files of its replaces gone. All promises are checked after every operation.
 func TestRandomSchedules(t *testing.T) {
 	n := schedules(t)
-	// Every third story is one of replaces.
-	loads := []workload{{shards: 2, parts: 2}, {shards: 2, parts: 2}, replacing(2)}
+	// Every fifth story is one of replaces.
+	plain := workload{shards: 2, parts: 2}
+	loads := []workload{plain, plain, plain, plain, replacing(2)}
 	var wants []map[string][]byte
 	for _, load := range loads {
 		want, _, _ := undisturbed(t, load)
 		wants = append(wants, want)
 	}
+	var undone atomic.Int64
 	parallel(t, n, func(seed int) error {
 		load, want := loads[seed%len(loads)], wants[seed%len(loads)]
-		load.retry = seed%5 == 0
+		load.retry = seed%3 == 0
 		disk := faultfs.NewDisk()
 		s := &schedule{
 			rng: rand.New(rand.NewPCG(uint64(seed), 7)), disk: disk, load: load, watch: watch(disk), faults: seed%2 == 0,
+			vanish: seed%4 < 2, vanished: map[string]bool{},
 		}
+		s.watch.vanished, s.load.vanished = s.vanished, s.vanished
+		defer func() {
+			for _, data := range disk.Files(logFolder) {
+				if strings.Contains(string(data), `"kind":"replace-undone"`) {
+					undone.Add(1)
+				}
+			}
+		}()
 		if err := s.run(want); err != nil {
 			return fmt.Errorf("seed %d: %w\n%s", seed, err, strings.Join(s.story, "\n"))
 		}
 		return nil
 	})
+	t.Logf("%d stories, %d replaces were undone", n, undone.Load())
 }
 
 // A process is frozen before each of its operations in turn; another one takes over and finishes; then the first wakes

@@ -145,6 +145,8 @@ type workload struct {
 	replaced  func(r *Replace)
 	// replaces are carried out in turn, each when all Shards stand at its range.
 	replaces []stubReplace
+	// vanished are staged files of replaces that are gone through no fault of the protocol.
+	vanished map[string]bool
 }
 
 func (w workload) shard(i int) chatferry.Shard {

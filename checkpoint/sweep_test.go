@@ -55,6 +55,7 @@ func TestMain(m *testing.M) {
 // with which the process ended, faultfs.ErrKilled if it was killed, and the promise that was broken, if any.
 func live(disk *faultfs.Disk, load workload, name string, hook faultfs.Hook) (p *faultfs.Process, end, broken error) {
 	w := watch(disk)
+	w.vanished = load.vanished
 	if err := w.check(); err != nil {
 		return nil, nil, fmt.Errorf("before the first operation: %w", err)
 	}

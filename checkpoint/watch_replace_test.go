@@ -119,7 +119,7 @@ func (w *watcher) checkReplaces() error {
 				return fmt.Errorf("replace %d is done, but %s is not durable", g, f.Name)
 			case r.undone && r.remove && final:
 				return fmt.Errorf("replace %d was undone and cleared, but a power loss would bring %s back", g, f.Name)
-			case !r.done && !r.undone && !final && f.Staging != w.lost && !w.durable(f.Staging, &f.SHA256):
+			case !r.done && !r.undone && !final && f.Staging != w.lost && !w.vanished[f.Staging] && !w.durable(f.Staging, &f.SHA256):
 				return fmt.Errorf("replace %d adds %s, which is durable neither there nor in staging", g, f.Name)
 			}
 		}

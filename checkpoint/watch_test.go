@@ -26,6 +26,8 @@ type watcher struct {
 	owners map[string]*watchedCommit
 	// lost is a staged file that a test took away behind everybody's back.
 	lost string
+	// vanished are staged files of replaces that a story took away.
+	vanished map[string]bool
 
 	replaces []*watchedReplace
 	added    map[string]*watchedReplace // by the final name of a file
