@@ -103,6 +103,35 @@ func TestFetchSendsNothingOfOurs(t *testing.T) {
 	}
 }
 
+// TestFetchRedirects: a redirect leads only to where the file might have been said to be itself.
+func TestFetchRedirects(t *testing.T) {
+	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.URL) }))
+	defer plain.Close()
+	var e *elsewhere
+	for _, tt := range []struct{ name, to, status, reason string }{
+		{"plain http", plain.URL + "/f", FileRefused, errRedirectTo.Error()},
+		{"a user name", "https://u:p@HOST/f", FileRefused, errRedirectTo.Error()},
+		{"another scheme", "ftp://HOST/f", FileRefused, errRedirectTo.Error()},
+		{"the same host", "https://HOST/f", FileFetched, ""},
+		{"a path", "/f", FileFetched, ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			e = newElsewhere(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/start" {
+					w.Header().Set("Location", strings.Replace(tt.to, "HOST", e.Listener.Addr().String(), 1))
+					w.WriteHeader(http.StatusFound)
+				}
+			})
+			// Addresses would not stop these: the way to this machine is open.
+			e.fetcher.wire.DialContext = new(net.Dialer).DialContext
+			got := e.fetch(t, e.URL+"/start")
+			if got.status != tt.status || got.reason != tt.reason || tt.status == FileRefused && (len(e.seen) != 1 || got.http != http.StatusFound) {
+				t.Errorf("%s, %q, status %d after %d requests", got.status, got.reason, got.http, len(e.seen))
+			}
+		})
+	}
+}
+
 // TestFetchOutcomes: what an answer makes of a file, and how many requests it takes.
 func TestFetchOutcomes(t *testing.T) {
 	text := strings.Repeat("0123456789", 2000)
