@@ -60,9 +60,9 @@ func (p *Part) Rows() map[Table]int64 {
 
 // Staged is one staging file or upload that a store holds, committed or not.
 type Staged struct {
-	Ref   string // PartFile.Staging
-	Shard ShardID
-	Epoch uint64 // of the run that made it
+	Ref   string  // PartFile.Staging
+	Shard ShardID // 0: it is staged for a replace
+	Epoch uint64  // of the run that made it
 }
 
 // Publisher makes staged files visible to readers of the dataset. The stores implement it; a Shard's log drives it.
@@ -72,10 +72,10 @@ type Publisher interface {
 	// taken by a file of equal size and SHA-256 is done; one taken by other bytes is an error of KindIncompatible.
 	// ErrStagingGone means that neither the staged nor the final file exists.
 	Publish(ctx context.Context, f PartFile) error
-	// Unpublish removes a published file whose Part was reopened. A file that is not there is done, once its absence is
-	// durable: a power loss must not bring it back.
+	// Unpublish removes a published file whose Part was reopened, or that a replace retired. A file that is not there is
+	// done, once its absence is durable: a power loss must not bring it back.
 	Unpublish(ctx context.Context, f PartFile) error
-	// ListStaged lists what is staged for a Shard.
+	// ListStaged lists what is staged for a Shard; for Shard 0, which there is not, what is staged for replaces.
 	ListStaged(ctx context.Context, shard ShardID) ([]Staged, error)
 	// Unstage removes one staged file. One that is not there is done.
 	Unstage(ctx context.Context, s Staged) error

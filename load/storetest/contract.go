@@ -29,6 +29,7 @@ func Run(t *testing.T, open func(t *testing.T) load.Store) {
 		{"staged bytes that are gone are told", testPublishGone},
 		{"staged bytes of another size are refused", testPublishDamaged},
 		{"unpublishing may be repeated", testUnpublish},
+		{"what was unpublished cannot be published again", testUnpublishForGood},
 		{"staging is listed by Shard", testList},
 		{"what replaces add is listed under no Shard", testListAdded},
 		{"one attempt cannot overwrite another", testCreateTwice},
@@ -216,6 +217,24 @@ func testUnpublish(t *testing.T, s load.Store) {
 		must(t, s.Unpublish(t.Context(), f))
 		if _, ok := published(t, s, f.Name); ok {
 			t.Error("the file is still visible")
+		}
+	}
+}
+
+// A run that was overtaken publishes late what a newer one has published, replaced and removed.
+func testUnpublishForGood(t *testing.T, s load.Store) {
+	added := load.Target{
+		Generation: 7, Epoch: 2, Seq: 1, Label: "visitors", Nonce: "bb", Name: load.ReplacedRowsName("visitors", 7, 1),
+	}
+	for _, to := range []load.Target{target(7, 1, 1, "aa"), added} {
+		f := stage(t, s, to, []byte("rows"))
+		must(t, s.Publish(t.Context(), f))
+		must(t, s.Unpublish(t.Context(), f))
+		if err := s.Publish(t.Context(), f); !errors.Is(err, chatferry.ErrStagingGone) {
+			t.Errorf("publishing %s again: %v", f.Name, err)
+		}
+		if _, ok := published(t, s, f.Name); ok {
+			t.Errorf("%s came back", f.Name)
 		}
 	}
 }
