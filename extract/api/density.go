@@ -73,6 +73,7 @@ func (b *prober[E]) look(ctx context.Context, from int64) (*export[E], error) {
 type gap struct {
 	from, to int64
 	mass     float64 // records in it, as the probes beside it let expect
+	slope    float64 // of the probe before it
 }
 
 // gaps returns what lies between the probes.
@@ -80,8 +81,8 @@ func (b *prober[E]) gaps() []gap {
 	var list []gap
 	for i := range b.probes {
 		p := &b.probes[i]
-		g := gap{from: p.end, to: b.until}
-		slope := p.slope()
+		g := gap{from: p.end, to: b.until, slope: p.slope()}
+		slope := g.slope
 		if i+1 < len(b.probes) {
 			q := &b.probes[i+1]
 			// Of the time before its first record a probe knows that it is empty, which its slope does not show.
@@ -107,11 +108,27 @@ func (b *prober[E]) refine(ctx context.Context, budget int, total int64) error {
 		if widest.to-widest.from < 4_000_000 || total > 0 && widest.mass*200 < float64(total) {
 			return nil
 		}
-		if _, err := b.look(ctx, widest.from+(widest.to-widest.from)/2); err != nil {
+		if _, err := b.look(ctx, b.within(widest, total)); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// within is where in a gap to look next: in its middle, or, where records come so thick that they would all be used up
+// before, at the place where they should be. A bulk edit puts all records of years into an hour.
+func (b *prober[E]) within(g gap, total int64) int64 {
+	middle := g.from + (g.to-g.from)/2
+	for i := range b.probes {
+		total -= b.probes[i].n
+	}
+	if total <= 0 || g.slope <= 0 {
+		return middle
+	}
+	if used := float64(total) / g.slope; used < float64(g.to-g.from)/2 {
+		return g.from + max(int64(used), 2_000_000)
+	}
+	return middle
 }
 
 // stretch is a run of time with the records that are expected in it, evenly spread.
