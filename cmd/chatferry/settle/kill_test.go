@@ -317,3 +317,26 @@ func TestKeyFilesAreDerived(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// The names of staged files are durable before a record of the dataset's log may name them.
+func TestStagedBeforeAnnounced(t *testing.T) {
+	s := newSweep(t, smallAccount(), smallOptions())
+	var loose []string // files whose names are not durable
+	announced := 0
+	for _, op := range s.ops {
+		switch {
+		case op.Do == "create" && strings.HasPrefix(op.Name, checkpoint.Folder+"/staging/r"):
+			loose = append(loose, op.Name)
+		case op.Do == "syncdir" && op.Name == checkpoint.Folder+"/staging":
+			loose = nil
+		case op.Do == "link" && strings.HasPrefix(op.To, checkpoint.Folder+"/log/dataset/"):
+			announced++
+			if len(loose) > 0 {
+				t.Errorf("%s is made while the names of %d staged files are not durable", op.To, len(loose))
+			}
+		}
+	}
+	if announced < 10 {
+		t.Errorf("only %d records were made", announced)
+	}
+}
