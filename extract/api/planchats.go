@@ -13,6 +13,10 @@ func (p *planner) chats(ctx context.Context) error {
 	way, _ := exportOf(chatferry.Chats)
 	b := ofStream[EpochSec](p.get, way, p.pageLimit(), p.plan.Until)
 	_, err := b.look(ctx, p.since())
+	if _, absent := unavailable(err); absent {
+		// What is decided here stays, and the other ways see neither edits nor deletions: one odd answer must not decide it.
+		_, err = b.look(ctx, p.since())
+	}
 	if why, absent := unavailable(err); absent {
 		return p.chatsOtherwise(ctx, why)
 	}

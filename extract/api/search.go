@@ -223,17 +223,23 @@ func (p *searchPager) walk(ctx context.Context, kind int, to int64, a *found, id
 			return nil
 		}
 		p.notice(a.link)
-		more, ok := queryOf(a.link)
-		more.Del("q")
-		if key := more.Encode(); !ok || key == "" || links[key] {
+		more, key := furtherOf(a.link)
+		if key == "" || links[key] {
 			return &chatferry.Error{
 				Kind: chatferry.KindTemporary, Op: "read", Place: p.way.name,
 				Err:  fmt.Errorf("the pages of the search from %s to %s name one another as the next", naive(p.place.from), naive(to-1)),
 				Hint: "run the same command again; if it repeats, report it",
 			}
 		}
-		links[more.Encode()] = true
+		links[key] = true
 		next, err := p.search(ctx, kind, p.place.from, to, more)
+		for tries := 1; err == nil && tries < listTries; tries++ {
+			if _, key := furtherOf(next.link); !links[key] {
+				break
+			}
+			// It may be a fault of one answer; the next one is then as it should be.
+			next, err = p.search(ctx, kind, p.place.from, to, more)
+		}
 		if statusOf(err) == http.StatusBadRequest && len(ids) >= searchMost {
 			return nil // the end of what a search shows
 		}
@@ -242,6 +248,16 @@ func (p *searchPager) walk(ctx context.Context, kind int, to int64, a *found, id
 		}
 		a.ids, a.link = next.ids, next.link
 	}
+}
+
+// furtherOf is what a link asks for beside the search itself, and that as one text; "" if the link says nothing.
+func furtherOf(link string) (more url.Values, key string) {
+	more, ok := queryOf(link)
+	if !ok {
+		return nil, ""
+	}
+	more.Del("q")
+	return more, more.Encode()
 }
 
 // naive is a time as searches take it: with a zone they find nothing.
