@@ -291,7 +291,7 @@ func TestStoppedInsideARenewal(t *testing.T) {
 		path := tokenFile(t, a.file())
 		c := authorised(t, a, path)
 		a.expires = time.Now()
-		ctx, cancel := contextUntil(t, 500*time.Millisecond)
+		ctx, cancel := contextUntil(t, time.Second)
 		defer cancel()
 		a.after = func(http.ResponseWriter, *http.Request) bool { time.Sleep(3 * time.Second); return false }
 		begun := time.Now()
@@ -300,6 +300,9 @@ func TestStoppedInsideARenewal(t *testing.T) {
 		}
 		if d := time.Since(begun); d > 4*time.Second {
 			t.Errorf("stopped after %s", d)
+		}
+		if a.posts != 1 {
+			t.Errorf("%d renewals", a.posts)
 		}
 		if held(t, path).access.Reveal() != a.access {
 			t.Error("the new pair is lost")
@@ -311,15 +314,21 @@ func TestStoppedInsideARenewal(t *testing.T) {
 		path := tokenFile(t, a.file())
 		c := authorised(t, a, path)
 		a.expires = time.Now()
-		ctx, cancel := contextUntil(t, 500*time.Millisecond)
+		ctx, cancel := contextUntil(t, time.Second)
 		defer cancel()
-		a.before = func(_ http.ResponseWriter, r *http.Request) bool { <-r.Context().Done(); return true }
+		asked := make(chan struct{}, 9)
+		a.before = func(_ http.ResponseWriter, r *http.Request) bool {
+			_ = r.ParseForm() // only then the end of the connection is noticed
+			asked <- struct{}{}
+			<-r.Context().Done()
+			return true
+		}
 		begun := time.Now()
 		if _, err := c.Get(ctx, "chats", nil, nil); !errors.Is(err, errStop) {
 			t.Errorf("got %v", err)
 		}
-		if d := time.Since(begun); d > 6*time.Second {
-			t.Errorf("stopped after %s", d)
+		if d := time.Since(begun); d > 7*time.Second || len(asked) != 1 {
+			t.Errorf("stopped after %s, %d renewals", d, len(asked))
 		}
 		tidy(t, path)
 	})

@@ -165,6 +165,13 @@ func (p *pacer) pause(d time.Duration) {
 	}
 }
 
+// pausing reports whether a pause lasts.
+func (p *pacer) pausing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return time.Now().Before(p.paused)
+}
+
 // lower reduces the rate because a request sent at a time was one too many. Requests that were under way together count
 // once; it reports whether this one counts.
 func (p *pacer) lower(sent time.Time) bool {

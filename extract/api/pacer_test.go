@@ -198,6 +198,16 @@ func TestPacerPause(t *testing.T) {
 			t.Errorf("two requests were %s apart", least)
 		}
 	})
+	bubble(t, "the longest counts", func(t *testing.T) {
+		p := newPacer(200)
+		begun := time.Now()
+		for _, d := range []time.Duration{time.Minute, time.Hour, time.Second} {
+			p.pause(d)
+		}
+		if _, err := p.take(t.Context()); err != nil || time.Since(begun) != time.Hour {
+			t.Errorf("%v after %s", err, time.Since(begun))
+		}
+	})
 	bubble(t, "ends with the context", func(t *testing.T) {
 		p := newPacer(1)
 		p.pause(time.Hour)

@@ -29,6 +29,9 @@ const (
 	// never renders rightly would be asked for as long as other requests succeed.
 	brokenAnswers = 40
 
+	// tellAfter is how long nothing succeeds before the log says so: a single 502 is no news.
+	tellAfter = time.Minute
+
 	// farthest is the longest Retry-After that is told as it is.
 	farthest = 10 * 365 * 24 * time.Hour
 )
@@ -161,6 +164,7 @@ type patience struct {
 	failing time.Time // the first failure since the last success; zero: none
 	tries   int       // failures since then
 	strikes int       // 429s since then that count
+	told    bool      // a person was told of this row of failures
 }
 
 func (p *patience) enter() {
@@ -175,28 +179,37 @@ func (p *patience) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.callers--; p.callers == 0 {
-		p.failing, p.tries, p.strikes = time.Time{}, 0, 0
+		p.forget()
 	}
 }
 
-// succeeded reports whether that ended a row of failures.
+func (p *patience) forget() {
+	p.failing, p.tries, p.strikes, p.told = time.Time{}, 0, 0, false
+}
+
+// succeeded reports whether that ended a row of failures that a person was told of.
 func (p *patience) succeeded() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	ended := !p.failing.IsZero()
-	p.failing, p.tries, p.strikes = time.Time{}, 0, 0
-	return ended
+	told := p.told
+	p.forget()
+	return told
 }
 
-// failed takes note of a failure. It returns how much patience is left, and whether this is the first in a row.
-func (p *patience) failed() (left time.Duration, first bool) {
+// failed takes note of a failure. It returns how much patience is left, and whether it is time to tell a person: once, when
+// a row of failures has lasted for a while.
+func (p *patience) failed() (left time.Duration, tell bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.tries++
-	if first = p.failing.IsZero(); first {
+	if p.failing.IsZero() {
 		p.failing = time.Now()
 	}
-	return p.limit - time.Since(p.failing), first
+	lasted := time.Since(p.failing)
+	if lasted >= tellAfter && !p.told {
+		p.told, tell = true, true
+	}
+	return p.limit - lasted, tell
 }
 
 // strike counts a 429 and returns how many came before it.

@@ -3,18 +3,12 @@ package api
 import (
 	"bytes"
 	"compress/gzip"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -104,7 +98,7 @@ var mishaps = []struct {
 	}},
 	{"429 alone", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(429) }},
 	{"429 negative", func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "-7"); w.WriteHeader(429) }},
-	{"429 cut", func(w http.ResponseWriter, _ *http.Request) {
+	{"429 cut, with seconds", func(w http.ResponseWriter, _ *http.Request) {
 		hijack(w, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 50\r\n\r\nx")
 	}},
 	{"408", status(408)},
@@ -247,181 +241,5 @@ func TestMishapsEnd(t *testing.T) {
 				t.Errorf("the error does not name the endpoint: %v", err)
 			}
 		})
-	}
-}
-
-func TestOutage(t *testing.T) {
-	for _, c := range []struct {
-		name string
-		err  error
-	}{
-		{"refused", syscall.ECONNREFUSED},
-		{"unreachable", syscall.EHOSTUNREACH},
-		{"no such host", &net.DNSError{Err: "no such host", Name: "acme.example", IsNotFound: true}},
-		{"dns down", &net.DNSError{Err: "server misbehaving", Name: "acme.example", IsTemporary: true}},
-	} {
-		bubble(t, "ten minutes "+c.name, func(t *testing.T) {
-			h, n := dialed(t, body("{}"), func(o *Options) { o.Patience = 15 * time.Minute })
-			n.dialer.CloseIdleConnections()
-			n.fail(c.err)
-			time.AfterFunc(10*time.Minute, func() { n.fail(nil) })
-			begun := time.Now()
-			var all sync.WaitGroup
-			var requests arrivals
-			for i := range 20 {
-				all.Go(func() {
-					a, err := h.Get(t.Context(), "chats/"+strconv.Itoa(i), nil, nil)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					requests.add(time.Now())
-					if a.Requests > 60 {
-						t.Errorf("%d requests", a.Requests)
-					}
-				})
-			}
-			all.Wait()
-			if d := time.Since(begun); d < 10*time.Minute || d > 11*time.Minute+15*time.Second {
-				t.Errorf("took %s", d)
-			}
-		})
-		bubble(t, "for good "+c.name, func(t *testing.T) {
-			h, n := dialed(t, body("{}"))
-			n.dialer.CloseIdleConnections()
-			n.fail(c.err)
-			begun := time.Now()
-			_, err := h.Get(t.Context(), "chats", nil, nil)
-			wantKind(t, err, chatferry.KindTemporary)
-			if !errors.Is(err, c.err) {
-				t.Errorf("the cause is gone: %v", err)
-			}
-			if d := time.Since(begun); d < 10*time.Minute || d > 10*time.Minute+5*time.Second {
-				t.Errorf("gave up after %s", d)
-			}
-		})
-	}
-}
-
-// Patience is the account's: as long as others succeed, nobody gives up.
-func TestPatienceIsShared(t *testing.T) {
-	bubble(t, "one endpoint fails for an hour", func(t *testing.T) {
-		begun := time.Now()
-		c, _ := dialed(t, func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasSuffix(r.URL.Path, "bans") && time.Since(begun) < time.Hour {
-				w.WriteHeader(500)
-				return
-			}
-			_, _ = w.Write([]byte("{}"))
-		}, func(o *Options) { o.PerMinute = 10 })
-		ctx, cancel := context.WithTimeout(t.Context(), 70*time.Minute)
-		defer cancel()
-		var all sync.WaitGroup
-		all.Go(func() {
-			for ctx.Err() == nil {
-				_, _ = c.Get(ctx, "chats", nil, nil)
-			}
-		})
-		if _, err := c.Get(ctx, "bans", nil, nil); err != nil {
-			t.Error(err)
-		}
-		cancel()
-		all.Wait()
-	})
-	bubble(t, "an old failure of a call that ended is forgotten", func(t *testing.T) {
-		n := 0
-		c, _ := dialed(t, func(w http.ResponseWriter, _ *http.Request) {
-			if n++; n <= 2 {
-				w.WriteHeader(500)
-				return
-			}
-			_, _ = w.Write([]byte("{}"))
-		})
-		ctx, cancel := context.WithTimeout(t.Context(), 310*time.Millisecond)
-		defer cancel()
-		if _, err := c.Get(ctx, "chats", nil, nil); !errors.Is(err, context.DeadlineExceeded) {
-			t.Fatal(err)
-		}
-		time.Sleep(time.Hour)
-		if _, err := c.Get(t.Context(), "chats", nil, nil); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
-func TestTooLongToWait(t *testing.T) {
-	for _, header := range []string{"86400", "9999999999"} {
-		bubble(t, header, func(t *testing.T) {
-			c, _ := dialed(t, func(w http.ResponseWriter, _ *http.Request) {
-				w.Header().Set("Retry-After", header)
-				w.WriteHeader(429)
-			})
-			begun := time.Now()
-			_, err := c.Get(t.Context(), "chats", nil, nil)
-			wantKind(t, err, chatferry.KindTemporary)
-			if d := time.Since(begun); d > time.Second {
-				t.Errorf("took %s", d)
-			}
-			if header == "86400" {
-				until := begun.UTC().Add(24 * time.Hour).Format("2006-01-02T15:04")
-				if !strings.Contains(err.Error(), until) || !strings.Contains(chatferry.HintOf(err), until) {
-					t.Errorf("%v does not name %s", err, until)
-				}
-			}
-		})
-	}
-}
-
-func TestState(t *testing.T) {
-	bubble(t, "what is waited for", func(t *testing.T) {
-		n := 0
-		var states []string
-		c, _ := dialed(t, func(w http.ResponseWriter, _ *http.Request) {
-			switch n++; n {
-			case 1:
-				w.Header().Set("Retry-After", "30")
-				w.WriteHeader(429)
-			case 2:
-				w.WriteHeader(500)
-			default:
-				_, _ = w.Write([]byte("{}"))
-			}
-		}, func(o *Options) { o.State = func(s string) { states = append(states, s) } })
-		a, err := c.Get(t.Context(), "chats", nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(states) != 3 || states[0] != "throttled by the API for 30s (429)" ||
-			!strings.HasPrefix(states[1], "the API does not answer, next try in ") || states[2] != "" {
-			t.Errorf("told %q", states)
-		}
-		if a.Throttled < 30*time.Second || a.Throttled > 33*time.Second {
-			t.Errorf("throttled for %s", a.Throttled)
-		}
-		if s := c.Stats(); s.TooMany != 1 || s.Throttled != a.Throttled || s.RatePerMin >= 200 || s.PermittedMin != 200 {
-			t.Errorf("stats %+v", s)
-		}
-	})
-}
-
-// Waits end at once when the run does, whatever is waited for.
-func TestWaitsEndWithTheContext(t *testing.T) {
-	for _, m := range mishaps {
-		for _, after := range []time.Duration{0, time.Millisecond, 2 * time.Second, 20 * time.Second} {
-			bubble(t, fmt.Sprintf("%s/after=%s", m.name, after), func(t *testing.T) {
-				c, _ := dialed(t, m.answer)
-				why := errors.New("stopped")
-				ctx, cancel := context.WithCancelCause(t.Context())
-				time.AfterFunc(after, func() { cancel(why) })
-				begun := time.Now()
-				_, err := c.Get(ctx, "chats", nil, nil)
-				if !errors.Is(err, why) && err == nil {
-					t.Errorf("got %v", err)
-				}
-				if d := time.Since(begun); d > after {
-					t.Errorf("took %s", d)
-				}
-			})
-		}
 	}
 }
