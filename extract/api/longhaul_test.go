@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strconv"
 	"sync"
 	"syscall"
 	"testing"
@@ -135,4 +137,51 @@ func TestThirtyHours(t *testing.T) {
 		}
 		t.Logf("%d answers, %d requests, %d permitted; %d renewals, %d refused tokens", answers, tries, ideal, stats.Rotated, stats.WrongToken)
 	})
+}
+
+// With a tenth, or half, of all answers spoiled in a way that passes, every request has its answer in the end, and the
+// rate is kept.
+func TestNoise(t *testing.T) {
+	for _, kind := range []faults.Kind{
+		faults.Status429Seconds, faults.Status429Date, faults.Status429Bare, faults.Status429Negative, faults.Status429Garbage,
+		faults.Status500, faults.Status502, faults.Status503, faults.Status504, faults.ResetHeaders, faults.ResetBody,
+		faults.LengthLong, faults.LengthShort, faults.HTTP10Cut, faults.GzipCut, faults.Slow, faults.StallHeaders,
+		faults.StallBody, faults.JSONCut, faults.JSONGarbage, faults.ClockAhead, faults.ClockBehind,
+	} {
+		for _, share := range []string{"10%", "50%"} {
+			bubble(t, string(kind)+"@"+share, func(t *testing.T) {
+				rules, err := faults.Parse(string(kind) + "@" + share)
+				if err != nil {
+					t.Fatal(err)
+				}
+				s := legacy(t, chatapi.Options{Token: testToken})
+				spoiled, err := faults.New(s, faults.Options{Seed: 3, Rules: rules})
+				if err != nil {
+					t.Fatal(err)
+				}
+				o := options(serve(t, spoiled.ServeHTTP))
+				o.Patience = time.Hour
+				c, err := Dial(t.Context(), o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var all sync.WaitGroup
+				for range 4 {
+					all.Go(func() {
+						for i := range 15 {
+							query := url.Values{"start_time": {strconv.Itoa(i)}, "limit": {"2"}, "fields": {"chats(*)"}}
+							if _, err := c.Get(t.Context(), "incremental/chats", query, nil); err != nil {
+								t.Error(err)
+								return
+							}
+						}
+					})
+				}
+				all.Wait()
+				if n := s.Stats().Busiest; n > 200 {
+					t.Errorf("%d requests in one minute", n)
+				}
+			})
+		}
+	}
 }
