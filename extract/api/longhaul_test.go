@@ -19,7 +19,7 @@ import (
 // legacy is a rehearsal server whose clock is that of the bubble, years later.
 func legacy(t *testing.T, o chatapi.Options) *chatapi.Server {
 	t.Helper()
-	later := noon.Sub(time.Now())
+	later := time.Until(noon)
 	o.Now = func() time.Time { return time.Now().Add(later) }
 	s, err := chatapi.New(rehearsal.New(rehearsal.Options{Seed: 5, Chats: 40}), o)
 	if err != nil {
