@@ -96,7 +96,7 @@ func each(t *testing.T, n int, f func(i int) error) {
 	var group sync.WaitGroup
 	step := max(1, *stride)
 	if raceEnabled {
-		step *= 5
+		step *= 9
 	}
 	for range runtime.GOMAXPROCS(0) {
 		group.Go(func() {

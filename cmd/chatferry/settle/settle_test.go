@@ -81,7 +81,7 @@ func TestSettleEqualsNaive(t *testing.T) {
 		}
 	}
 	t.Logf("%d rows superseded and %d deleted in %d replaces, %d groups of Parts joined", superseded, deleted, replaces, joined)
-	if superseded == 0 || deleted == 0 || replaces == 0 || joined == 0 {
+	if n >= 12 && (superseded == 0 || deleted == 0 || replaces == 0 || joined == 0) {
 		t.Error("nothing of it was ever done")
 	}
 }
