@@ -31,6 +31,7 @@ type Config struct {
 	MemoryLimit   size
 	Lanes         count
 	MaxBadRecords badLimit
+	Settle        toggle
 	CheckSource   toggle
 	Deadline      period // 0: none
 	MinFree       minFree
@@ -69,6 +70,7 @@ func defaultConfig() Config {
 		MemoryLimit:   512 << 20,
 		Lanes:         count(min(max(runtime.GOMAXPROCS(0), 1), 8)),
 		MaxBadRecords: badLimit{Count: -1, Percent: 1},
+		Settle:        true,
 		MinFree:       minFree{Bytes: 2 << 30, Percent: 5},
 
 		Rate:      200,

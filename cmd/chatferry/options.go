@@ -97,6 +97,10 @@ var options = []option{
 		help: "stop with exit code 9 beyond so many records in quarantine, or such a share from 1,000 records on",
 	},
 	{
+		name: "settle", class: operation, arg: "true|false", value: func(c *Config) value { return &c.Settle },
+		help: "at the end, leave one row for each key, the newest; the others move to the ledger",
+	},
+	{
 		name: "check-source", class: operation, value: func(c *Config) value { return &c.CheckSource },
 		help: "read every compressed file once before its first commit, to find damaged ones",
 	},

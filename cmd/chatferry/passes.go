@@ -130,6 +130,9 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 			Hint: "run without --streams to carry them over",
 		}
 	}
+	if err := c.settle(ctx, run); err != nil {
+		return err
+	}
 	after, err := c.t.mustLoad(ctx)
 	if err != nil {
 		return err

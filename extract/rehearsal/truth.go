@@ -14,12 +14,16 @@ type Truth struct {
 	Quarantined map[chatferry.Code]int64
 	Excluded    map[string]int64
 	Rows        map[chatferry.Table]int64
+	// Superseded are the rows among Rows that go when each thing stays once: what a record that occurs again has replaced.
+	// It has as many child rows as before.
+	Superseded map[chatferry.Table]int64
 }
 
 // NewTruth returns the Truth of no record.
 func NewTruth() *Truth {
 	return &Truth{
 		Quarantined: map[chatferry.Code]int64{}, Excluded: map[string]int64{}, Rows: map[chatferry.Table]int64{},
+		Superseded: map[chatferry.Table]int64{},
 	}
 }
 
@@ -42,12 +46,20 @@ func (t *Truth) Count(s chatferry.Stream, r *Record) {
 	if r.Outcome.Suspect {
 		t.Suspect++
 	}
-	t.Rows[s.Parent()]++
+	t.count(t.Rows, s, r)
+	if r.Again {
+		t.count(t.Superseded, s, r)
+	}
+}
+
+// count adds the rows of a record.
+func (*Truth) count(rows map[chatferry.Table]int64, s chatferry.Stream, r *Record) {
+	rows[s.Parent()]++
 	if s == chatferry.Chats {
-		t.Rows[chatferry.ChatHistory] += r.Children.History
-		t.Rows[chatferry.ChatWebpath] += r.Children.Webpath
-		t.Rows[chatferry.ChatEngagements] += r.Children.Engagements
-		t.Rows[chatferry.ChatConversions] += r.Children.Conversions
+		rows[chatferry.ChatHistory] += r.Children.History
+		rows[chatferry.ChatWebpath] += r.Children.Webpath
+		rows[chatferry.ChatEngagements] += r.Children.Engagements
+		rows[chatferry.ChatConversions] += r.Children.Conversions
 	}
 }
 
@@ -66,6 +78,9 @@ func (t *Truth) Add(o *Truth) {
 	}
 	for k, n := range o.Rows {
 		t.Rows[k] += n
+	}
+	for k, n := range o.Superseded {
+		t.Superseded[k] += n
 	}
 }
 

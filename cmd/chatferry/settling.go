@@ -1,0 +1,33 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/settle"
+)
+
+// settle leaves one row for each key, the newest, once all that was asked for is committed. A trial is left as it was
+// read.
+func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
+	if !bool(c.Settle) || c.Limit > 0 {
+		return nil
+	}
+	defer c.tracker.SetState("")
+	report, err := settle.Run(ctx, settle.Options{
+		Logs: c.t.logs, Run: run, Store: c.t.store, FSys: c.t.fsys, MemoryLimit: int64(c.MemoryLimit), Log: c.log,
+		Progress: func(p settle.Progress) {
+			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("settle: %w", err)
+	}
+	superseded := int64(0)
+	for _, n := range report.Superseded {
+		superseded += n
+	}
+	c.log.Info("settled", "keys", report.Keys, "superseded", superseded, "replaced", report.FilesRetired, "took", report.Elapsed)
+	return nil
+}
