@@ -89,7 +89,7 @@ func limitsOf(memory int64) limits {
 		memory = defaultMemory
 	}
 	return limits{
-		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/512)),
+		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/1024)),
 		visitorBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
 		compactBytes: compactBytes, compactAfter: compactAfter,
 	}
