@@ -1,4 +1,4 @@
-// Command chatferry carries a legacy Zendesk Chat account out of a dump into a Parquet dataset.
+// Command chatferry carries a legacy Zendesk Chat account, or a dump of one, into a Parquet dataset.
 //
 // It reads the configuration, joins the stages and forwards signals; the work is done by the packages extract,
 // transform, load and checkpoint. Results go to stdout, logs and progress to stderr, and the exit code says what became
@@ -8,6 +8,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
+	"log"
 	"os"
 	"runtime/debug"
 	"strings"
@@ -16,6 +18,9 @@ import (
 )
 
 func main() {
+	// net/http logs what a server sends beyond the length that it has stated, which may be personal data, by this logger
+	// alone.
+	log.SetOutput(io.Discard)
 	os.Exit(run(context.Background(), processEnvironment()))
 }
 
