@@ -12,6 +12,7 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
+	"chatferry/extract/api"
 	"chatferry/load"
 	"chatferry/transform"
 )
@@ -128,5 +129,30 @@ func equal(t *testing.T, stream chatferry.Stream, got held, want map[digest]stri
 	}
 	if missing+twice+foreign > 0 {
 		t.Errorf("%s: of %d records %d are missing, %d are there more than once, and %d are others", stream, len(want), missing, twice, foreign)
+	}
+}
+
+// equalsServer compares the dataset of an account at rest with the server: every record of every Stream, once.
+func (v *virtual) equalsServer() {
+	v.t.Helper()
+	got, _ := v.holds()
+	for _, s := range api.Streams() {
+		want := map[digest]string{}
+		for e := range v.server.Ledger(s) {
+			want[e.SHA256] = e.Key
+		}
+		switch s {
+		case chatferry.OAuthClients: // its secrets are taken out before anything is hashed
+			if got[s].total() != len(want) {
+				v.t.Errorf("%s: %d records instead of %d", s, got[s].total(), len(want))
+			}
+			continue
+		case chatferry.RoutingSettings: // those of the agents follow the account's
+			for e := range v.server.Ledger(chatferry.Agents) {
+				sum := sha256.Sum256(v.ask("routing_settings/agents/"+e.Key, "data"))
+				want[sum] = "agent " + e.Key
+			}
+		}
+		equal(v.t, s, got[s], want)
 	}
 }

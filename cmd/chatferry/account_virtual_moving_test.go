@@ -32,21 +32,21 @@ type moving struct {
 	pause   time.Duration   // between two runs
 }
 
-// drawMoving makes an account of a seed. Every eighth has a storm of 2,500 chats within one second.
+// drawMoving makes an account of a seed. Every sixteenth has a storm of 2,500 chats within one second.
 func drawMoving(seed uint64) moving {
 	r := rand.New(rand.NewPCG(seed, 0x6d6f76696e67))
 	upTo := func(n int) int { return r.IntN(n + 1) }
 	m := moving{
 		seed: seed,
 		account: rehearsal.Options{
-			Seed: seed, Chats: int64(100 + upTo(500)), From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, 2),
+			Seed: seed, Chats: int64(50 + upTo(250)), From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, 2),
 		},
 		server: chatapi.Options{
 			Change: chatapi.Changes{
 				Seed: seed, Touches: float64(upTo(600)), Inserts: float64(upTo(200)), Deletes: float64(upTo(60)),
 				Neither: r.IntN(2) == 0, Open: r.IntN(2) == 0,
 			},
-			Quirks: chatapi.Quirks{PageCap: 5 + upTo(15)},
+			Quirks: chatapi.Quirks{PageCap: 6 + upTo(10)},
 		},
 		latency: time.Duration(100+upTo(2000)) * time.Millisecond,
 		rate:    20 + upTo(100),
@@ -59,7 +59,7 @@ func drawMoving(seed uint64) moving {
 	for range upTo(2) {
 		c.Storms = append(c.Storms, chatapi.Storm{Chats: 1 + upTo(200), After: time.Duration(upTo(40)) * time.Minute})
 	}
-	if seed%8 == 4 {
+	if seed%16 == 4 {
 		m.account.Chats = 2_600
 		m.server.Quirks.PageCap = 40
 		c.Storms = append(c.Storms, chatapi.Storm{After: time.Duration(upTo(1800)) * time.Second})

@@ -55,6 +55,9 @@ func newVirtual(t *testing.T, account rehearsal.Options, o chatapi.Options, arou
 	return v
 }
 
+// mostSaid is how much is kept of what a call says.
+const mostSaid = 64 << 10
+
 // ended is how a call of the program ended.
 type ended struct {
 	code           int
@@ -91,7 +94,11 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		transport:  &v.transport,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },
 	})
-	return ended{code, stdout.String(), stderr.String()}
+	said := stderr.String()
+	if len(said) > mostSaid {
+		said = "…" + said[len(said)-mostSaid:]
+	}
+	return ended{code, stdout.String(), said}
 }
 
 // carry carries the account into the dataset, or goes on with it.
@@ -110,12 +117,14 @@ func (v *virtual) mustCarry(args ...string) result {
 	return e.result(v.t)
 }
 
-// ask asks the server itself, and returns a member of its answer.
+// ask asks the server itself, after the last run, and returns a member of its answer.
 func (v *virtual) ask(path, member string) []byte {
 	v.t.Helper()
+	const token = "of the test"
+	v.server.SetToken(token)
 	w := httptest.NewRecorder()
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9/api/v2/"+path, http.NoBody)
-	r.Header.Set("Authorization", "Bearer "+v.env["CHATFERRY_TOKEN"])
+	r.Header.Set("Authorization", "Bearer "+token)
 	v.server.ServeHTTP(w, r)
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
@@ -132,10 +141,10 @@ type memoryNet struct {
 	closed    chan struct{}
 	close     sync.Once
 	serving   sync.WaitGroup
-	handling  sync.WaitGroup
 
-	mu   sync.Mutex
-	down error // what dialling answers instead
+	mu    sync.Mutex
+	down  error // what dialling answers instead
+	tries int   // that were answered so
 }
 
 func listenInMemory(handler http.Handler) *memoryNet {
@@ -157,6 +166,9 @@ func (n *memoryNet) shut() {
 func (n *memoryNet) dial(ctx context.Context, _, _ string) (net.Conn, error) {
 	n.mu.Lock()
 	down := n.down
+	if down != nil {
+		n.tries++
+	}
 	n.mu.Unlock()
 	if down != nil {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: down}
@@ -178,6 +190,13 @@ func (n *memoryNet) fail(err error) {
 	n.down = err
 	n.mu.Unlock()
 	n.transport.CloseIdleConnections()
+}
+
+// refused is how many connections failed.
+func (n *memoryNet) refused() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.tries
 }
 
 func (n *memoryNet) Accept() (net.Conn, error) {
