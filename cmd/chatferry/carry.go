@@ -45,6 +45,11 @@ func newRunID(now time.Time) string {
 
 // carry carries a source into a dataset, or goes on where an earlier run ended, and tells what became of it.
 func (a *app) carry(ctx context.Context, command string, s *settings) error {
+	return a.carryFrom(ctx, command, s, openSupply)
+}
+
+// carryFrom carries what the supply gives that open opens.
+func (a *app) carryFrom(ctx context.Context, command string, s *settings, open func(context.Context, *carriage) (supply, error)) error {
 	if s.Limit > 0 && s.origin["page-size"] == originDefault {
 		s.PageSize = trialPage // a trial ends with a Page
 	}
@@ -61,7 +66,7 @@ func (a *app) carry(ctx context.Context, command string, s *settings) error {
 	defer finish()
 
 	var err error
-	if c.from, err = c.openSupply(ctx); err != nil {
+	if c.from, err = open(ctx, c); err != nil {
 		return request.reason(err)
 	}
 	defer c.from.close()
@@ -109,7 +114,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.store))
@@ -170,10 +175,12 @@ func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chat
 		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
 	}
 	var already []checkpoint.ShardState
-	next, ended := chatferry.ShardID(1), false
+	next := chatferry.ShardID(1)
+	var last *checkpoint.RunState
 	if before != nil {
-		runs := before.Runs()
-		ended = len(runs) > 0 && runs[len(runs)-1].Done != nil
+		if runs := before.Runs(); len(runs) > 0 {
+			last = &runs[len(runs)-1]
+		}
 		for _, s := range before.Shards {
 			next = s.Shard.ID + 1
 			if c.inScope(s.Shard.Stream) {
@@ -181,7 +188,7 @@ func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chat
 			}
 		}
 	}
-	added, err := c.from.plan(ctx, already, next, ended)
+	added, err := c.from.plan(ctx, already, next, last)
 	if c.Limit > 0 {
 		added = firstOfEach(added, already)
 	}
@@ -191,6 +198,12 @@ func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chat
 // inScope reports whether a Stream is asked for. The attachments go with their chats.
 func (c *carriage) inScope(s chatferry.Stream) bool {
 	return len(c.Streams) == 0 || c.Streams.has(s) || c.Fetch.has(s) || s == chatferry.Attachments && c.Streams.has(chatferry.Chats)
+}
+
+// compacts reports whether the run is there to join files, not to read.
+func (c *carriage) compacts() bool {
+	_, ok := c.from.(*atRest)
+	return ok
 }
 
 // complete reports whether nothing in scope is left to do, and the last run said so.

@@ -22,6 +22,8 @@ type Config struct {
 	Fetch   streamSet // of visitors and attachments
 	Limit   count     // records of each Stream; 0: all
 
+	DropDeleted toggle
+
 	PageSize    size
 	PartSize    size
 	PartRecords count
@@ -32,6 +34,7 @@ type Config struct {
 	Lanes         count
 	MaxBadRecords badLimit
 	Settle        toggle
+	KeepRetired   period
 	CheckSource   toggle
 	Deadline      period // 0: none
 	MinFree       minFree
@@ -118,6 +121,7 @@ func (c *Config) Validate() error {
 		{"record-limit", int64(c.RecordLimit), 1 << 10, 512 << 20, printSize},
 		{"rate", int64(c.Rate), 1, 1 << 20, printCount},
 		{"patience", int64(c.Patience), int64(time.Second), int64(1 << 20 * time.Hour), printPeriod},
+		{"keep-retired", int64(c.KeepRetired), 0, int64(366 * 24 * time.Hour), printPeriod},
 		{"overlap", int64(c.Overlap), 0, int64(30 * 24 * time.Hour), printPeriod},
 	}
 	for _, b := range bounds {

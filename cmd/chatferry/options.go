@@ -64,6 +64,11 @@ var options = []option{
 	},
 
 	{
+		name: "drop-deleted", class: shaping, value: func(c *Config) value { return &c.DropDeleted },
+		help: "take records out that were deleted at the source; else they stay, with deleted set",
+	},
+
+	{
 		name: "part-size", class: shaping, arg: "SIZE", value: func(c *Config) value { return &c.PartSize },
 		help: "raw bytes after which a Part is sealed and committed",
 	},
@@ -99,6 +104,10 @@ var options = []option{
 	{
 		name: "settle", class: operation, arg: "true|false", value: func(c *Config) value { return &c.Settle },
 		help: "at the end, leave one row for each key, the newest; the others move to the ledger",
+	},
+	{
+		name: "keep-retired", class: operation, arg: "TIME", value: func(c *Config) value { return &c.KeepRetired },
+		help: "keep files that were replaced for that long, for readers who work with a list of files",
 	},
 	{
 		name: "check-source", class: operation, value: func(c *Config) value { return &c.CheckSource },
@@ -207,12 +216,15 @@ func optionNames() []string {
 	return names
 }
 
-// fields returns the options of a class as the dataset log keeps them: name and text.
+// fields returns the options of a class as the dataset log keeps them: name and text. A switch that is off is left out, so
+// that a dataset which was begun before there was such a switch has the same shape.
 func (c *Config) fields(of class) map[string]string {
 	m := map[string]string{}
 	for i := range options {
 		if o := &options[i]; o.class == of && !o.secret {
-			m[o.name] = o.value(c).String()
+			if text := o.value(c).String(); !o.isSwitch() || text != "false" {
+				m[o.name] = text
+			}
 		}
 	}
 	return m

@@ -148,7 +148,9 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 		end.Unavailable[name] = why.Why
 	}
 	c.aside = sinceDone(after)
-	c.aside.absent = c.notAllowed()
+	if !c.compacts() {
+		c.aside.absent = c.notAllowed()
+	}
 	if !c.aside.none() {
 		end.ExitCode, end.Verdict = exitPartial, "complete-with-exceptions"
 	}

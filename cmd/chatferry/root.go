@@ -59,6 +59,7 @@ func newRoot(a *app) *cobra.Command {
 		newRehearseCommand(a),
 		newBenchCommand(a),
 		newResumeCommand(a),
+		newCompactCommand(a),
 		newStatusCommand(a),
 		newFilesCommand(a),
 		newQuarantineCommand(a),

@@ -11,7 +11,7 @@ import (
 
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
-	"memory-limit", "lanes", "max-bad-records", "settle", "check-source", "deadline", "min-free", "take-over",
+	"memory-limit", "lanes", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
 	"progress", "json",
 }
@@ -42,7 +42,7 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "limit"} {
+	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "limit", "drop-deleted"} {
 		addFlag(cmd.Flags(), name)
 	}
 	for _, name := range operationFlags {

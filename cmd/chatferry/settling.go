@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"chatferry/checkpoint"
 	"chatferry/cmd/chatferry/settle"
@@ -15,8 +16,13 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 		return nil
 	}
 	defer c.tracker.SetState("")
-	report, err := settle.Run(ctx, settle.Options{
-		Logs: c.t.logs, Run: run, Store: c.t.store, FSys: c.t.fsys, MemoryLimit: int64(c.MemoryLimit), Log: c.log,
+	work := settle.Run
+	if c.compacts() {
+		work = settle.Compact
+	}
+	report, err := work(ctx, settle.Options{
+		Logs: c.t.logs, Run: run, Store: c.t.store, FSys: c.t.fsys, MemoryLimit: int64(c.MemoryLimit),
+		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
 		Progress: func(p settle.Progress) {
 			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
 		},

@@ -12,9 +12,9 @@ import (
 // supply is where the records of a run come from: a dump, or an account of the Chat API.
 type supply interface {
 	chatferry.Source
-	// plan returns the Shards to add to those of the dataset. It reads no records that count. ended is whether the last run
-	// came to its end.
-	plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, ended bool) ([]chatferry.Shard, error)
+	// plan returns the Shards to add to those of the dataset. It reads no records that count. last is the run
+	// before; nil: there was none.
+	plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error)
 	// more is asked when every Shard that can be carried has been. It returns the next Shards, to be begun after a wait, or
 	// none when the source is read to its end.
 	more(ctx context.Context, states []checkpoint.ShardState, next chatferry.ShardID) (added []chatferry.Shard, wait time.Duration, err error)
@@ -28,7 +28,7 @@ type supply interface {
 }
 
 // openSupply looks at the source, so that a place that was mistyped or a token that is refused leaves nothing behind.
-func (c *carriage) openSupply(ctx context.Context) (supply, error) {
+func openSupply(ctx context.Context, c *carriage) (supply, error) {
 	account, err := c.From.account()
 	switch {
 	case err != nil:
@@ -57,7 +57,7 @@ func (c *carriage) openDump(ctx context.Context) (supply, error) {
 	return &dumpSupply{Source: dump.NewSource(l, c.cuts()), listing: l, cuts: c.cuts()}, nil
 }
 
-func (d *dumpSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, _ bool) ([]chatferry.Shard, error) {
+func (d *dumpSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, _ *checkpoint.RunState) ([]chatferry.Shard, error) {
 	shards := make([]chatferry.Shard, len(already))
 	done := map[chatferry.ShardID]bool{}
 	for i, s := range already {

@@ -80,7 +80,7 @@ func (s *settings) tokens() (api.TokenSource, error) {
 }
 
 // plan implements supply.
-func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, ended bool) ([]chatferry.Shard, error) {
+func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error) {
 	shards := make([]chatferry.Shard, len(already))
 	for i := range already {
 		shards[i] = already[i].Shard
@@ -117,7 +117,7 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		PageLimit: a.pageLimit(), Sweeper: a.sweeper, Wait: a.wait, Log: a.log,
 	})
 	a.single = &oneByOne{t: a.c.t, client: a.client}
-	if len(p.Shards) == 0 && ended {
+	if len(p.Shards) == 0 && last != nil && last.Done != nil {
 		return a.wanted(already, next), nil // asked for after all else was done
 	}
 	return p.Shards, nil

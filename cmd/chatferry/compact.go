@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatferry"
+	"chatferry/checkpoint"
+)
+
+func newCompactCommand(a *app) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "compact [ROOT]",
+		Short: "Join the small files of a complete dataset",
+		Long: "Settle a complete dataset and join its small files, which frequent runs leave, into few. A run does so by itself when " +
+			"there are many. The rows stay as they are. The new files are published before the old ones go: whoever globs the tables " +
+			"meanwhile may see rows twice, never not at all.\n\nKilled anywhere, it is done again by the same command, or by the next run.",
+		Example: `  chatferry compact /data/acme
+  chatferry compact /data/acme --keep-retired 1h`,
+		Args: takes("[ROOT]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := a.resumeSettings(cmd, args)
+			if err != nil {
+				return err
+			}
+			a.warnUnknownVariables()
+			s.Settle = true
+			return a.carryFrom(cmd.Context(), "compact", s, func(_ context.Context, c *carriage) (supply, error) { return &atRest{c: c}, nil })
+		},
+	}
+	for _, name := range []string{"memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json"} {
+		addFlag(cmd.Flags(), name)
+	}
+	return cmd
+}
+
+// atRest is the source of a run that reads nothing: it works on what the dataset holds.
+type atRest struct {
+	c    *carriage
+	mark string // of the run before
+}
+
+func (r *atRest) plan(_ context.Context, already []checkpoint.ShardState, _ chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error) {
+	if last == nil || last.Done == nil {
+		return nil, usage("resume it first", "the dataset is not complete")
+	}
+	for i := range already {
+		if s := &already[i]; !s.Done && last.Done.Unavailable[s.Shard.Stream] == "" {
+			return nil, usage("resume it first", "shard %s of %s is not read to its end", s.Shard.ID, s.Shard.Stream)
+		}
+	}
+	r.mark = last.Done.Watermark
+	for name, why := range last.Done.Unavailable {
+		r.c.absent[name] = &chatferry.UnavailableError{Stream: name, Why: why, Err: errors.New("it was not asked again")}
+	}
+	return nil, nil
+}
+
+// Open is never called, since every Shard is done or left out.
+func (r *atRest) Open(_ context.Context, s *chatferry.Shard, _ chatferry.Position) (chatferry.Reader, error) {
+	return nil, usage("resume it first", "shard %s of %s is not read to its end", s.ID, s.Stream)
+}
+
+func (r *atRest) more(context.Context, []checkpoint.ShardState, chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+	return nil, 0, nil
+}
+
+func (r *atRest) watermark() string                                { return r.mark }
+func (r *atRest) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }
+func (r *atRest) passedOver() []ignoredFile                        { return nil }
+func (r *atRest) close()                                           {}
