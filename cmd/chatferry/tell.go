@@ -77,6 +77,10 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 	r.QuarantineCommand = c.environment.command("quarantine", "list", c.t.root)
 	if c.planned {
 		r.ResumeCommand = c.resumeCommand(c.t.root, r.ExitCode, r.readTotal(), r.quarantinedTotal())
+		if r.ExitCode == exitPartial && c.aside.absent != "" {
+			// The streams may be given later: their Shards are not done, and everything else is.
+			r.ResumeCommand = c.resumeCommand(c.t.root, exitTemporary, 0, 0)
+		}
 	}
 	end := progress.End{ExitCode: r.ExitCode, Outcome: outcomeName(r.ExitCode)}
 	if r.Error != nil {
