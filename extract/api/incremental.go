@@ -24,10 +24,10 @@ const (
 	tooNew = 5*time.Minute + 5*time.Second
 	// idleMost bounds the answers in a row that bring nothing new.
 	idleMost = 200
-	// leapMost bounds how often empty pages in a row are believed that there is more further on, and heldMost how often a
-	// server that repeats an instant's records is believed to have more of them.
-	leapMost = 3
+	// heldMost bounds how often a server that repeats an instant's records is believed to have more of them.
 	heldMost = 3
+	// leap is how far an empty page must lead on not to count as one that brings nothing: a server may page by days.
+	leap = 24 * time.Hour
 	// refusedMost bounds how often a start_time that the server finds too new is waited for.
 	refusedMost = 20
 )
@@ -54,7 +54,6 @@ type exportPager[E epoch] struct {
 	short   bool // the page before held fewer records than it could
 	largest int  // page so far
 	empty   int  // empty pages in a row
-	leaps   int  // empty pages in a row that were followed further on
 	stuck   int  // pages in a row that did not move the place and brought nothing
 	held    int  // pages of one instant that brought something new beside what was given before
 	beyond  bool // what lies behind the place was looked at
@@ -240,7 +239,7 @@ func (p *exportPager[E]) take(ctx context.Context, x *export[E], next cursor[E])
 		p.takeEmpty(next)
 		return nil, nil
 	}
-	p.empty, p.leaps = 0, 0
+	p.empty = 0
 	n := len(x.records)
 	full := n >= p.limit(exportLimit) || n >= p.largest && p.largest > 0
 	p.largest = max(p.largest, n)
@@ -272,9 +271,11 @@ func (p *exportPager[E]) take(ctx context.Context, x *export[E], next cursor[E])
 // takeEmpty handles an empty page. Behind a short page it proves the end; otherwise it may be a fault of the server, and
 // is asked for once more. One that says that it ends further on is followed there, unless that is too new to be asked for.
 func (p *exportPager[E]) takeEmpty(next cursor[E]) {
-	if next.at > p.place.at && p.leaps < leapMost && timeOf(next.at).Add(tooNew).Before(p.source.get.Now()) {
+	if next.at > p.place.at && timeOf(next.at).Add(tooNew).Before(p.source.get.Now()) {
+		if timeOf(next.at).Sub(timeOf(p.place.at)) >= leap {
+			p.idle = 0
+		}
 		p.advance(next, nil, 0)
-		p.leaps++
 		p.short, p.empty = false, 0
 		return
 	}

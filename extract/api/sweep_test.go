@@ -2,6 +2,7 @@ package api
 
 import (
 	"crypto/sha256"
+	"flag"
 	"fmt"
 	"testing"
 	"time"
@@ -11,6 +12,8 @@ import (
 )
 
 const overlap = 10 * time.Minute
+
+var sweepSeeds = flag.Uint64("sweep-seeds", 6, "how many moving accounts are swept")
 
 // crossing carries an account over: the windows of a plan, then sweeps until none is due.
 type crossing struct {
@@ -124,13 +127,9 @@ func (c *crossing) newest(s *chatapi.Server, mark time.Time) {
 // TestSweepsReachTheNewest: chats that are touched, made and deleted while they are read, some of them visible minutes
 // late, and a storm: at the end every chat is there in its newest version before the watermark.
 func TestSweepsReachTheNewest(t *testing.T) {
-	seeds := 12
-	if testing.Short() {
-		seeds = 3
-	}
-	for seed := range uint64(seeds) {
+	for seed := range *sweepSeeds {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
-			s, d := rehearse(t, 1500, chatapi.Options{
+			s, d := rehearse(t, 600, chatapi.Options{
 				Quirks: chatapi.Quirks{DropStartID: seed%5 == 4},
 				Change: chatapi.Changes{
 					Seed: seed, Touches: 60, Inserts: 30, Deletes: 5, Late: 5 * time.Minute * time.Duration(seed%2), Neither: seed%4 == 3,
@@ -139,7 +138,7 @@ func TestSweepsReachTheNewest(t *testing.T) {
 			})
 			d.step = 9 * time.Second
 			d.pass(time.Hour)
-			c := cross(t, d, PlanOptions{Streams: []chatferry.Stream{chatferry.Chats}, Overlap: overlap, Lanes: 2, Window: 400}, SweepOptions{Overlap: overlap})
+			c := cross(t, d, PlanOptions{Streams: []chatferry.Stream{chatferry.Chats}, Overlap: overlap, Lanes: 2, Window: 200}, SweepOptions{Overlap: overlap})
 			restarts := 0
 			if seed%3 == 2 {
 				c.restart = func(sweep int) bool { restarts++; return restarts == 2 }
@@ -368,4 +367,14 @@ func TestSweepsGiveUp(t *testing.T) {
 		shards = append(shards, State{shard, true})
 	}
 	t.Fatal("it does not end")
+}
+
+// TestSweepBeginsWhereTheWindowsEnd: with a short overlap the windows end earlier than it says, and no gap is left.
+func TestSweepBeginsWhereTheWindowsEnd(t *testing.T) {
+	_, d := rehearse(t, 50, chatapi.Options{})
+	p := planOf(t, d, PlanOptions{Streams: []chatferry.Stream{chatferry.Chats}, Overlap: time.Second})
+	s := NewSweeper(SweepOptions{Overlap: time.Second}).Next(noon.Add(time.Hour), []State{{p.Shards[0], true}}, 2)
+	if len(s.Shards) != 1 || !s.Shards[0].API.Since.Equal(p.Until) {
+		t.Fatalf("%+v, windows end at %s", s, p.Until)
+	}
 }
