@@ -38,7 +38,7 @@ var outcomes = []outcome{
 	{exitUnexpected, "unexpected", "unexpected failure, resumable"},
 	{exitUsage, "usage", "a flag, an argument or the configuration is wrong"},
 	{exitEnvironment, "environment", "credentials, permission, disk or host name"},
-	{exitPartial, "partial", "finished, but this run put records in quarantine, or a file is doubtful"},
+	{exitPartial, "partial", "finished, but records went to quarantine, a part is doubtful, or a stream is missing or forbidden"},
 	{exitStopped, "stopped", "stopped cleanly, resumable"},
 	{exitTemporary, "temporary", "the source is unreachable, or throttles beyond patience"},
 	{exitDiffers, "differs", "verification differs, or the books do not close"},
