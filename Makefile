@@ -65,7 +65,8 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 fuzz: ## fuzz what parses, FUZZTIME each
 	@set -e; for t in ./extract/dump:FuzzLines ./extract/dump:FuzzDocuments ./extract/dump:FuzzCSV ./extract/dump:FuzzCompressed \
 		./transform:FuzzDecode ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
-		./load:FuzzReadQuarantine; do \
+		./load:FuzzReadQuarantine ./extract/api:FuzzCut ./extract/api:FuzzPosition ./extract/api:FuzzProveWhole ./extract/api:FuzzVisitorPosition \
+		./extract/api:FuzzFetchAddress ./extract/rehearsal/faults:FuzzParse ./extract/rehearsal/chatapi:FuzzRequest; do \
 		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%:*}"; done
 
 bench: build ## throughput of reading, decoding, encoding and the whole
