@@ -420,7 +420,7 @@ func TestNextPageOfAnotherHostIsNotDialled(t *testing.T) {
 	}
 	for i, form := range forms {
 		t.Run(strconv.Quote(form), func(t *testing.T) {
-			s, d := rehearse(t, 170, chatapi.Options{})
+			s, d := rehearse(t, 60, chatapi.Options{})
 			honest := 0
 			d.spoil(func(_ int, path string, q url.Values, body []byte) []byte {
 				honest++
@@ -434,7 +434,7 @@ func TestNextPageOfAnotherHostIsNotDialled(t *testing.T) {
 				}
 				return body
 			})
-			source := sourceOver(t, d, SourceOptions{PageLimit: 50, Origin: "http://chat.test"})
+			source := sourceOver(t, d, SourceOptions{PageLimit: 20, Origin: "http://chat.test"})
 			ways := []string{chatsExport}
 			if i%2 == 0 {
 				ways = append(ways, chatsList, chatsSearch)
