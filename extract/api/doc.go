@@ -8,6 +8,8 @@
 //	search        /chats/search by windows of time, then the chats themselves by id, 50 at a time
 //	since_id      agents and bans: the id to begin with, inclusive
 //	whole         everything else: one answer
+//	visitors      one by one, by a list of ids that somebody else gives
+//	attachments   one by one, from wherever the chats say they are
 //
 // # Trust
 //
