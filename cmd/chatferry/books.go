@@ -37,6 +37,7 @@ func closeBooks(d *checkpoint.Dataset) error {
 type exceptions struct {
 	quarantined, doubts int64
 	absent              string // the Streams that the source did not give
+	unproven            string // the Streams that may not have been read whole
 }
 
 func (e exceptions) none() bool { return e == exceptions{} }

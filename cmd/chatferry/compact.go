@@ -69,6 +69,7 @@ func (r *atRest) more(context.Context, []checkpoint.ShardState, chatferry.ShardI
 }
 
 func (r *atRest) watermark() string                                { return r.mark }
+func (r *atRest) unproven() string                                 { return "" }
 func (r *atRest) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }
 func (r *atRest) passedOver() []ignoredFile                        { return nil }
 func (r *atRest) close()                                           {}

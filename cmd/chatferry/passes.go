@@ -151,6 +151,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if !c.compacts() {
 		c.aside.absent = c.notAllowed()
 	}
+	c.aside.unproven = c.from.unproven()
 	if !c.aside.none() {
 		end.ExitCode, end.Verdict = exitPartial, "complete-with-exceptions"
 	}

@@ -20,6 +20,8 @@ type supply interface {
 	more(ctx context.Context, states []checkpoint.ShardState, next chatferry.ShardID) (added []chatferry.Shard, wait time.Duration, err error)
 	// watermark is up to when the source was read, "" where it has no times.
 	watermark() string
+	// unproven says of which Streams it could not be proven that all was read, "" if there are none.
+	unproven() string
 	// check looks for damage before anything is carried.
 	check(ctx context.Context) ([]chatferry.Doubt, error)
 	// passedOver are the parts of the source that are not read.
@@ -71,6 +73,7 @@ func (d *dumpSupply) more(context.Context, []checkpoint.ShardState, chatferry.Sh
 }
 
 func (d *dumpSupply) watermark() string { return "" }
+func (d *dumpSupply) unproven() string  { return "" }
 
 func (d *dumpSupply) check(ctx context.Context) ([]chatferry.Doubt, error) {
 	return dump.CheckSource(ctx, d.listing, nil)

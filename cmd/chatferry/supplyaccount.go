@@ -21,7 +21,9 @@ type accountSupply struct {
 	log     *slog.Logger
 	client  *api.Client
 	sweeper *api.Sweeper
-	mark    time.Time
+
+	mark      time.Time
+	unsettled []chatferry.Stream // changes kept coming to light late
 }
 
 // openAccount finds where the account answers, with the token that was given.
@@ -178,7 +180,7 @@ func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, 
 	}
 	s := a.sweeper.Next(a.client.Now(), shards, next)
 	if s.Done {
-		a.mark = s.Watermark
+		a.mark, a.unsettled = s.Watermark, s.Unsettled
 		return a.wanted(states, next), 0, nil
 	}
 	if len(s.Shards) > 0 {
@@ -193,6 +195,14 @@ func (a *accountSupply) watermark() string {
 		return ""
 	}
 	return a.mark.UTC().Format(time.RFC3339)
+}
+
+// unproven implements supply.
+func (a *accountSupply) unproven() string {
+	if len(a.unsettled) == 0 {
+		return ""
+	}
+	return "changes of " + streamSet(a.unsettled).String() + " show later than --overlap allows for, so that some may be missing; raise it"
 }
 
 func (a *accountSupply) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }

@@ -102,8 +102,10 @@ func (e exceptions) partial() error {
 	if e.doubts > 0 {
 		what = append(what, countOf(e.doubts, "part")+" of the source may be damaged or incomplete")
 	}
-	if e.absent != "" {
-		what = append(what, e.absent)
+	for _, text := range []string{e.absent, e.unproven} {
+		if text != "" {
+			what = append(what, text)
+		}
 	}
 	if len(what) == 0 {
 		return nil
