@@ -196,6 +196,16 @@ func TestUnknownVariables(t *testing.T) {
 func TestTheClassOfEveryOption(t *testing.T) {
 	c := defaultConfig()
 	c.Token = "hunter2"
+	if _, ok := c.fields(shaping)["drop-deleted"]; ok {
+		t.Error("a switch that is off is part of the dataset's shape; one that comes with a new version would change it")
+	}
+	for i := range options {
+		if o := &options[i]; o.isSwitch() {
+			if err := o.value(&c).Set("true"); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
 	seen := map[string]bool{}
 	for _, k := range []class{shaping, scope, operation, local} {
 		for name := range c.fields(k) {
