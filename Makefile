@@ -43,8 +43,8 @@ $(TOOLS)/staticcheck: .ci/tools/go.mod
 	cd .ci/tools && $(GO) build -o ../../$(TOOLS)/ tool
 
 unit: ## the tests, those that kill the real program included
-	CHATFERRY_SCHEDULES=10000 $(TEST) -timeout 14m ./...
-	CHATFERRY_SOAK=1 $(TEST) -timeout 14m -run TestEveryPairOfCrashes ./checkpoint
+	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 14m ./...
+	CHATFERRY_SOAK=1 $(TEST) -timeout 14m -run TestEveryPairOfCrashes/load=plain ./checkpoint
 
 race: ## the tests under the race detector
 	$(TEST) -race -timeout 14m $$($(GO) list ./... | grep -v /endtoend)
@@ -59,6 +59,9 @@ crash: ## kill the real program KILLS times at random, and compare byte for byte
 soak: ## the long versions of all sweeps, schedules and kills: hours
 	CHATFERRY_SOAK=1 $(TEST) -timeout 0 -v ./checkpoint/...
 	$(TEST) -timeout 0 -v -run 'Sweep|Lossless' ./cmd/chatferry/endtoend -sweep-all -sweep-pairs 2000 -lossless-rounds 200
+	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
+	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry -account-seeds 2000 -account-page 20 -account-chats 100000
+	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m
 
