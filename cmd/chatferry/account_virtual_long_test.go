@@ -164,11 +164,11 @@ func TestLongRun(t *testing.T) {
 			case 1:
 				v.crash(left, args...)
 			default:
-				ctx, cancel := context.WithTimeout(t.Context(), left)
-				if e := v.carry(ctx, args...); e.code == exitDone {
-					t.Fatalf("run %d came to its end", i)
+				ctx, cancel := context.WithCancel(t.Context())
+				time.AfterFunc(left, cancel)
+				if e := v.carry(ctx, args...); e.code != exitStopped {
+					t.Fatalf("run %d: exit code %d: %s", i, e.code, e.stderr)
 				}
-				cancel()
 			}
 		}
 		r := v.mustCarry(args...)
@@ -177,7 +177,8 @@ func TestLongRun(t *testing.T) {
 		weather.Wait()
 
 		stats := v.server.Stats()
-		t.Logf("%s, %d requests, %d of the program's count, %d refused, %d in the busiest minute, %d tokens", took, w.all, r.Requests, w.refused, w.busiest, stats.Rotated)
+		t.Logf("%s, %d requests, %d of the program's count, %d refused, %d in the busiest minute, %d tokens, %d requests with an old one, %d connections tried in the outage",
+			took, w.all, r.Requests, w.refused, w.busiest, stats.Rotated, stats.WrongToken, v.refused())
 		if took < hours*time.Hour {
 			t.Errorf("the run took %s only", took)
 		}
@@ -223,8 +224,8 @@ func (v *virtual) crash(after time.Duration, args ...string) {
 	ctx, cancel := context.WithCancel(v.t.Context())
 	var carrying sync.WaitGroup
 	carrying.Go(func() {
-		if e := v.carry(ctx, args...); e.code == exitDone {
-			v.t.Error("the run that was to be killed came to its end")
+		if e := v.carry(ctx, args...); e.code != exitStopped {
+			v.t.Errorf("the run that was to be killed ended before, with exit code %d: %s", e.code, e.stderr)
 		}
 	})
 	time.Sleep(after)

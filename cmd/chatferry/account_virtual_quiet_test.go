@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"flag"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,7 +12,9 @@ import (
 	"chatferry/extract/rehearsal/chatapi"
 )
 
-// An account at rest is carried whole, in three runs of which two are cut short: every record of every Stream once, and
+var quietChats = flag.Int64("account-chats", 4_000, "chats of the account at rest; from 24,000 on they are read in several windows")
+
+// An account at rest is carried whole, in runs of which all but the last are cut short: every record of every Stream once, and
 // of the requests that are permitted nearly all are used and never one more.
 func TestAccountAtRest(t *testing.T) {
 	const (
@@ -19,10 +23,16 @@ func TestAccountAtRest(t *testing.T) {
 		used      = 0.98
 	)
 	var log arrivals
+	var latency atomic.Int64
+	latency.Store(int64(time.Second))
 	bubble(t, func(t *testing.T) {
-		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: 4_000}, chatapi.Options{
+		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: *quietChats}, chatapi.Options{
 			Rate: permitted, Quirks: chatapi.Quirks{PageCap: 20},
-		}, func(h http.Handler) http.Handler { return log.before(slow(time.Second, h)) })
+		}, func(h http.Handler) http.Handler {
+			return log.before(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				slow(time.Duration(latency.Load()), h).ServeHTTP(w, r)
+			}))
+		})
 
 		rate := []string{"--rate", "100", "--rate-share", "100%"}
 		var begun []time.Time
@@ -34,9 +44,18 @@ func TestAccountAtRest(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(3*time.Minute, cancel)
 		begin()
-		if e := v.carry(ctx, rate...); e.code == exitDone {
-			t.Fatalf("seed %d: the run that was cut short came to its end", seed)
+		if e := v.carry(ctx, rate...); e.code != exitStopped {
+			t.Fatalf("seed %d: exit code %d: %s", seed, e.code, e.stderr)
 		}
+		latency.Store(0)
+		for range 12 { // as under a supervisor that starts at once what died
+			ctx, cancel := context.WithTimeout(t.Context(), 7*time.Second)
+			if e := v.carry(ctx, rate...); e.code == exitDone {
+				t.Fatalf("seed %d: a run of seconds came to its end", seed)
+			}
+			cancel()
+		}
+		latency.Store(int64(time.Second))
 		begin()
 		v.mustCarry(rate...)
 
