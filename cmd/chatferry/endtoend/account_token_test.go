@@ -216,14 +216,19 @@ func TestAccountTokenIsNoArgument(t *testing.T) {
 				token, flags = "", []string{"--token-file", tokenFile(t, accountToken)}
 			}
 			cmd := a.command(t, root, token, flags...)
+			ended := make(chan error, 1)
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
+			go func() { ended <- cmd.Wait() }()
 			looked := 0
 			for last := 10; last > 0; time.Sleep(10 * time.Millisecond) {
 				select {
 				case <-reached:
 					last--
+				case err := <-ended: // it did not come that far
+					ended <- err
+					last = 0
 				default:
 				}
 				lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -244,7 +249,7 @@ func TestAccountTokenIsNoArgument(t *testing.T) {
 				}
 			}
 			close(hold)
-			if _, e := settled(t, root, endOf(t, cmd, cmd.Wait())); e.code != 0 {
+			if _, e := settled(t, root, endOf(t, cmd, <-ended)); e.code != 0 {
 				t.Errorf("exit code %d: %s", e.code, e.stderr)
 			}
 			if looked == 0 {
