@@ -31,7 +31,7 @@ type faultyWay struct {
 
 var faultyWays = []faultyWay{
 	{name: "export", pages: []string{
-		"1@incremental/chats", "4@incremental/chats", "last@incremental/chats", "middle@incremental/agent_timeline", "first@agents",
+		"1@incremental/chats", "2@incremental/chats", "4@incremental/chats", "last@incremental/chats", "middle@incremental/agent_timeline", "first@agents",
 	}},
 	{name: "list", quirks: chatapi.Quirks{NoIncremental: true}, pages: []string{"1@chats", "6@chats", "last@chats"}},
 	{
@@ -75,7 +75,7 @@ var sampled = map[string]string{
 	"export": "429-seconds@4@incremental/chats 429-date@1@incremental/chats 429-negative@last@incremental/chats " +
 		"429-day@last@incremental/chats 500@first@agents 502@4@incremental/chats 503@last@incremental/chats " +
 		"401@middle@incremental/agent_timeline 401-once@4@incremental/chats 403@middle@incremental/agent_timeline " +
-		"404@4@incremental/chats 404@last@incremental/chats login-page@4@incremental/chats redirect@last@incremental/chats " +
+		"404@2@incremental/chats 404@4@incremental/chats 404@last@incremental/chats login-page@4@incremental/chats redirect@last@incremental/chats " +
 		"reset-headers@1@incremental/chats reset-body@4@incremental/chats length-long@last@incremental/chats " +
 		"length-short@4@incremental/chats http10-cut@4@incremental/chats gzip-cut@last@incremental/chats json-cut@1@incremental/chats " +
 		"json-garbage@4@incremental/chats page-repeated@4@incremental/chats page-empty@4@incremental/chats " +
