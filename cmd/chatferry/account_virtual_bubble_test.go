@@ -4,6 +4,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"testing"
@@ -31,6 +32,8 @@ func bubble(t *testing.T, f func(t *testing.T)) {
 	}
 	defer compress.RegisterCodec(compress.Codecs.Zstd, codec)
 	compress.RegisterCodec(compress.Codecs.Zstd, &bubbleCodec{Codec: codec})
+	// Little is live, so that the collector would run all the time.
+	defer debug.SetGCPercent(debug.SetGCPercent(800))
 	synctest.Test(t, f)
 }
 

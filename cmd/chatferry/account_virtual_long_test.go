@@ -117,7 +117,7 @@ func (w *weather) arrive() (after string, refused bool) {
 
 // A run of 30 hours at 5 requests a minute, with tokens that live half an hour, storms of 429s, an outage, a server whose
 // clock jumps, and five restarts. It waits as it is told, asks no more than it may, and its memory stays flat.
-func TestLongRun(t *testing.T) {
+func TestAccountLongRun(t *testing.T) {
 	hours := time.Duration(*longHours)
 	const seed = 5
 	bubble(t, func(t *testing.T) {

@@ -14,7 +14,7 @@ import (
 
 // A token that is taken away while it is used ends the run with the code of the environment and the sentence that says how
 // to authorise again. With a new one the next run goes on where this one was.
-func TestTokenRevoked(t *testing.T) {
+func TestAccountTokenRevoked(t *testing.T) {
 	const seed = 3
 	for _, tt := range []struct {
 		name  string
