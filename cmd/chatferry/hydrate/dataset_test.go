@@ -79,10 +79,11 @@ func (d *dataset) carry(t testing.TB, source chatferry.Source, added func(next c
 	}
 	cuts := chatferry.DefaultCuts()
 	cuts.PartRecords = d.partRecords
+	// One Lane reads the Shards in their order, so that it is known which are done when a run is stopped.
 	p := &chatferry.Pipeline{
 		Source:         source,
 		NewTransformer: func(s chatferry.Stream) chatferry.Transformer { return transform.New(s, transform.Options{}) },
-		Sink:           load.NewSink(d.store), Log: run, Cuts: cuts, Lanes: 2, Budget: 64 << 20, SealOnStop: true,
+		Sink:           load.NewSink(d.store), Log: run, Cuts: cuts, Lanes: 1, Budget: 64 << 20, SealOnStop: true,
 		Bad: chatferry.BadLimit{Count: -1, Percent: -1},
 	}
 	err = p.Run(ctx, work, stop)
