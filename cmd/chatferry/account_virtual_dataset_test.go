@@ -30,7 +30,7 @@ func (h held) total() (n int) {
 	return n
 }
 
-// holds reads from the files of the Inventory what the dataset holds of every Stream.
+// holds reads from the files of the Inventory what the dataset holds of every Stream, without what was superseded.
 func (v *virtual) holds() (map[chatferry.Stream]held, *checkpoint.Dataset) {
 	v.t.Helper()
 	a := &app{environment: &environment{program: "chatferry"}}
@@ -56,7 +56,11 @@ func (v *virtual) holds() (map[chatferry.Stream]held, *checkpoint.Dataset) {
 				v.t.Fatal(err)
 			}
 		case f.Kind == chatferry.FileLedger:
-			v.columns(d.target, f, []string{load.LedgerStream, "raw_sha256"}, func(row [][]byte) { add(chatferry.Stream(row[0]), row[1]) })
+			v.columns(d.target, f, []string{load.LedgerStream, "raw_sha256", load.LedgerDisposition}, func(row [][]byte) {
+				if string(row[2]) != string(chatferry.Superseded) {
+					add(chatferry.Stream(row[0]), row[1])
+				}
+			})
 		case chatferry.Table(f.Stream) == f.Table: // a parent; its children have no records of their own
 			v.columns(d.target, f, []string{transform.ColumnRawSHA256}, func(row [][]byte) { add(f.Stream, row[0]) })
 		}

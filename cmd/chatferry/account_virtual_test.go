@@ -117,7 +117,7 @@ func (v *virtual) mustCarry(args ...string) result {
 	return e.result(v.t)
 }
 
-// ask asks the server itself, after the last run, and returns a member of its answer.
+// ask asks the server itself, while no run works, and returns a member of its answer.
 func (v *virtual) ask(path, member string) []byte {
 	v.t.Helper()
 	const token = "of the test"
@@ -126,6 +126,7 @@ func (v *virtual) ask(path, member string) []byte {
 	r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1:9/api/v2/"+path, http.NoBody)
 	r.Header.Set("Authorization", "Bearer "+token)
 	v.server.ServeHTTP(w, r)
+	v.server.SetToken(v.env["CHATFERRY_TOKEN"])
 	var answer map[string]json.RawMessage
 	if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil {
 		v.t.Fatalf("%s: %v", path, err)

@@ -114,7 +114,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkp
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.store))
@@ -204,6 +204,13 @@ func (c *carriage) inScope(s chatferry.Stream) bool {
 func (c *carriage) compacts() bool {
 	_, ok := c.from.(*atRest)
 	return ok
+}
+
+// catchesUp reports whether the run is to read what changed since the dataset was complete. Of a dump, files that came to
+// it are read in any case.
+func (c *carriage) catchesUp() bool {
+	_, account := c.from.(*accountSupply)
+	return account && bool(c.Incremental)
 }
 
 // complete reports whether nothing in scope is left to do, and the last run said so.

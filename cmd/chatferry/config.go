@@ -20,7 +20,10 @@ type Config struct {
 	Since   instant
 	Until   instant
 	Fetch   streamSet // of visitors and attachments
-	Limit   count     // records of each Stream; 0: all
+
+	Incremental toggle
+
+	Limit count // records of each Stream; 0: all
 
 	DropDeleted toggle
 

@@ -92,7 +92,7 @@ func TestEveryOptionInEveryLayer(t *testing.T) {
 		"part-size": "3MiB", "part-records": "9", "shard-size": "5MiB", "page-size": "2MiB", "record-limit": "7MiB",
 		"memory-limit": "300MiB", "lanes": "7", "max-bad-records": "3%", "check-source": "true", "deadline": "5m",
 		"min-free": "7MiB", "take-over": "true", "progress": "log", "json": "true", "log-format": "json", "log-level": "debug",
-		"yes": "true", "settle": "true", "keep-retired": "2h", "drop-deleted": "true", "fetch": "visitors,attachments", "rate": "300", "rate-share": "55.5%", "patience": "7m", "overlap": "11m",
+		"yes": "true", "incremental": "true", "settle": "true", "keep-retired": "2h", "drop-deleted": "true", "fetch": "visitors,attachments", "rate": "300", "rate-share": "55.5%", "patience": "7m", "overlap": "11m",
 		"allow-missing": "agent_events,bans", "token-file": "/t.json", "token-command": "pass show chat",
 	}
 	for _, name := range optionNames() {

@@ -59,6 +59,10 @@ var options = []option{
 		help: "what an account gives one by one only: visitors, a request each; attachments, their content",
 	},
 	{
+		name: "incremental", class: local, value: func(c *Config) value { return &c.Incremental },
+		help: "of a complete account, read what changed since; a run without it leaves a complete dataset as it is",
+	},
+	{
 		name: "limit", class: shaping, arg: "N", value: func(c *Config) value { return &c.Limit },
 		help: "trial run: at most about N records of each stream; 0 is all",
 	},

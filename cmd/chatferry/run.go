@@ -28,6 +28,7 @@ func newRunCommand(a *app) *cobra.Command {
 			"dump are added; one that changed is refused with exit code 8.",
 		Example: `  CHATFERRY_TOKEN=… chatferry run --from zendesk://acme --to /data/acme
   chatferry run --from zopim: --token-file token.json --to /data/acme --rate-share 50%
+  chatferry run --from zendesk://acme --to /data/acme --incremental
   chatferry run --from /dumps/acme --to /data/acme
   chatferry run --from /dumps/acme --from chats=/more/chats --to /data/acme --streams chats,agents
   chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
@@ -42,7 +43,7 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "limit", "drop-deleted"} {
+	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"} {
 		addFlag(cmd.Flags(), name)
 	}
 	for _, name := range operationFlags {

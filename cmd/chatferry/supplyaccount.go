@@ -119,10 +119,41 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		PageLimit: a.pageLimit(), Sweeper: a.sweeper, Wait: a.wait, Log: a.log,
 	})
 	a.single = &oneByOne{t: a.c.t, client: a.client}
-	if len(p.Shards) == 0 && last != nil && last.Done != nil {
-		return a.wanted(already, next), nil // asked for after all else was done
+	if len(p.Shards) > 0 || last == nil || last.Done == nil {
+		return p.Shards, nil
 	}
-	return p.Shards, nil
+	// All else was done before.
+	added := a.wanted(already, next)
+	if a.c.Incremental {
+		added = append(added, a.again(already, next+chatferry.ShardID(len(added)))...)
+	}
+	return added, nil
+}
+
+// again returns the Shards that read anew the Streams which do not say what changed: the configuration. The sweeps after
+// them read the others.
+func (a *accountSupply) again(states []checkpoint.ShardState, next chatferry.ShardID) []chatferry.Shard {
+	last := map[chatferry.Stream]*chatferry.Range{}
+	open := map[chatferry.Stream]bool{}
+	for i := range states {
+		s := &states[i].Shard
+		if s.API != nil && !api.Grows(s.Stream) && !isOneByOne(s) {
+			last[s.Stream] = s.API
+			open[s.Stream] = open[s.Stream] || !states[i].Done
+		}
+	}
+	var out []chatferry.Shard
+	for _, stream := range a.streams() {
+		r := last[stream]
+		if r == nil || open[stream] {
+			continue // not there, or read now anyway
+		}
+		out = append(out, chatferry.Shard{ID: next, Stream: stream, API: &chatferry.Range{
+			Endpoint: r.Endpoint, Account: r.Account, Pass: r.Pass + 1, Begun: a.client.Now().UTC(),
+		}})
+		next++
+	}
+	return out
 }
 
 // Open implements chatferry.Source.
