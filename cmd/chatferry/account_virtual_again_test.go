@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -45,6 +46,54 @@ func TestAccountCatchesUp(t *testing.T) {
 			if agents := r.Streams[chatferry.Agents]; agents.Superseded != agents.Loaded*(day+1) {
 				t.Errorf("seed %d: day %d: the agents were not read again: %+v", seed, day, agents)
 			}
+		}
+	})
+}
+
+// What is asked for may grow at either end: what was read is not read again, and nothing between is left out.
+func TestAccountScopeGrows(t *testing.T) {
+	const seed = 6
+	bubble(t, func(t *testing.T) {
+		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: 400}, chatapi.Options{Quirks: chatapi.Quirks{PageCap: 50}}, nil)
+		last := int64(0)
+		for _, scope := range [][]string{
+			{"--since", "2019-06-01", "--until", "2020-06-01"},
+			{"--since", "2018-06-01", "--until", "2020-06-01"},
+			{"--since", "2018-06-01", "--until", "2021-01-01"},
+			{},
+		} {
+			r := v.mustCarry(append(scope, "--rate", "60000", "--overlap", "0s")...)
+			chats := r.Streams[chatferry.Chats]
+			if chats.Read <= last || chats.Superseded > 0 {
+				t.Errorf("seed %d: %v: %+v after %d", seed, scope, chats, last)
+			}
+			last = chats.Read
+		}
+		v.equalsServer()
+	})
+}
+
+// A dataset that was begun from a dump goes on from the account: all of the account is read, and what both hold is there
+// once.
+func TestAccountAfterItsDump(t *testing.T) {
+	const seed = 7
+	bubble(t, func(t *testing.T) {
+		o := rehearsal.Options{Seed: seed, Chats: 400, Bad: -1, Message: -1}
+		v := newVirtual(t, o, chatapi.Options{}, nil)
+		dump := filepath.Join(t.TempDir(), "dump")
+		if _, err := rehearsal.New(o).WriteDump(t.Context(), dump, rehearsal.Uniform(rehearsal.Form{}, rehearsal.Split{Records: 100})); err != nil {
+			t.Fatal(err)
+		}
+		before := v.program(t.Context(), "run", "--from", dump, "--to", v.root, "--streams", "chats,bans", "--json").result(t)
+		r := v.mustCarry("--rate", "60000", "--overlap", "0s")
+		for _, s := range []chatferry.Stream{chatferry.Chats, chatferry.Bans} {
+			was, is := before.Streams[s], r.Streams[s]
+			if was.Loaded == 0 || is.Read != 2*was.Read || is.Loaded != was.Loaded || is.Superseded != was.Loaded {
+				t.Errorf("seed %d: %s: %+v, then %+v", seed, s, was, is)
+			}
+		}
+		if r.Streams[chatferry.Agents].Loaded == 0 {
+			t.Errorf("seed %d: the agents were not read", seed)
 		}
 	})
 }

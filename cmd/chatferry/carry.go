@@ -221,8 +221,20 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 		}
 	}
 	runs := d.Runs()
+	if len(runs) == 0 {
+		return false
+	}
+	last := runs[len(runs)-1]
+	switch {
+	case last.Done == nil:
+		return false
+	case bool(c.Settle) && c.Limit == 0 && last.Operation["settle"] != c.Settle.String():
+		return false // there may be several versions of a key
+	case last.Scope["until"] != c.Until.String():
+		return false // an account is to be read further
+	}
 	// A changed shape is not refused here but where every run begins.
-	return len(runs) > 0 && runs[len(runs)-1].Done != nil && maps.Equal(runs[len(runs)-1].Shaping, c.fields(shaping))
+	return maps.Equal(last.Shaping, c.fields(shaping))
 }
 
 func (c *carriage) runOpen() checkpoint.RunOpen {

@@ -147,7 +147,11 @@ func (c *Config) Validate() error {
 		}
 	}
 	if tokens := boolCount(c.Token != "", c.TokenFile != "", c.TokenCommand != ""); tokens > 1 {
-		return &fieldError{"token-file", errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+		field := "token-file"
+		if c.TokenFile == "" {
+			field = "token-command"
+		}
+		return &fieldError{field, errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
 	}
 	return nil
 }

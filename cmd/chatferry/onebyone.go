@@ -75,11 +75,11 @@ func (a *accountSupply) wanted(states []checkpoint.ShardState, next chatferry.Sh
 			planned[s.Shard.API.Endpoint] = true
 		case s.Shard.Stream == chatferry.Chats && !s.Done:
 			return nil
-		case s.Shard.Stream == chatferry.Chats:
+		case s.Shard.Stream == chatferry.Chats && s.Shard.API != nil:
 			chats = &s.Shard
 		}
 	}
-	if chats == nil || chats.API == nil {
+	if chats == nil {
 		return nil
 	}
 	var out []chatferry.Shard

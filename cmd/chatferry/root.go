@@ -14,9 +14,10 @@ func newRoot(a *app) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "chatferry",
 		Short: "Carry a legacy Zendesk Chat account into a Parquet dataset",
-		Long: "chatferry carries a legacy Zendesk Chat account out of a dump into a Parquet dataset. A run can be killed " +
+		Long: "chatferry carries a legacy Zendesk Chat account, or a dump of one, into a Parquet dataset. A run can be killed " +
 			"at any instant and resumed without losing or doubling a record.",
-		Example: `  chatferry run --from /dumps/acme --to /data/acme     carry a dump over; run it again to go on
+		Example: `  chatferry run --from zendesk://acme --to /data/acme  carry an account over; run it again to go on
+  chatferry run --from /dumps/acme --to /data/acme     the same from a dump
   chatferry status /data/acme                          how far it is
   chatferry quarantine list /data/acme                 which records could not be converted, and why`,
 		Args:              func(cmd *cobra.Command, args []string) error { return unknownVerb(cmd, args) },

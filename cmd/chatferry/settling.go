@@ -16,17 +16,17 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 		return nil
 	}
 	defer c.tracker.SetState("")
-	work := settle.Run
-	if c.compacts() {
-		work = settle.Compact
-	}
-	report, err := work(ctx, settle.Options{
+	o := settle.Options{
 		Logs: c.t.logs, Run: run, Store: c.t.store, FSys: c.t.fsys, MemoryLimit: int64(c.MemoryLimit),
 		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
 		Progress: func(p settle.Progress) {
 			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
 		},
-	})
+	}
+	report, err := settle.Run(ctx, o)
+	if err == nil && c.compacts() {
+		_, err = settle.Compact(ctx, o)
+	}
 	if err != nil {
 		return fmt.Errorf("settle: %w", err)
 	}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/url"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"chatferry"
@@ -22,6 +23,7 @@ type accountSupply struct {
 	client  *api.Client
 	sweeper *api.Sweeper
 
+	waiting   atomic.Int64 // Lanes that wait for the last minutes
 	mark      time.Time
 	unsettled []chatferry.Stream // changes kept coming to light late
 }
@@ -83,16 +85,23 @@ func (s *settings) tokens() (api.TokenSource, error) {
 
 // plan implements supply.
 func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error) {
-	shards := make([]chatferry.Shard, len(already))
+	var shards []chatferry.Shard // of a dump that the dataset was begun with nothing is known to the account
 	for i := range already {
-		shards[i] = already[i].Shard
+		if already[i].Shard.API != nil {
+			shards = append(shards, already[i].Shard)
+		}
 	}
-	permitted := float64(a.c.Rate) * float64(a.c.RateShare)
-	p, err := api.NewPlan(ctx, a.client, api.PlanOptions{
+	o := api.PlanOptions{
 		Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
-		Overlap: max(time.Duration(a.c.Overlap), settled), Lanes: a.c.lanes(), Limit: int64(a.c.Limit), PerMinute: permitted,
-	})
+		Overlap: max(time.Duration(a.c.Overlap), settled), Lanes: a.c.lanes(), Limit: int64(a.c.Limit),
+		PerMinute: float64(a.c.Rate) * float64(a.c.RateShare),
+	}
+	p, err := api.NewPlan(ctx, a.client, o)
 	if err != nil {
+		return nil, err
+	}
+	moved := last != nil && last.Scope["until"] != a.c.Until.String()
+	if err := a.planAround(ctx, o, p, moved); err != nil {
 		return nil, err
 	}
 	for _, e := range p.Estimates {
@@ -128,6 +137,55 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		added = append(added, a.again(already, next+chatferry.ShardID(len(added)))...)
 	}
 	return added, nil
+}
+
+// planAround adds what lies between --since and where the Streams that were planned before begin, and, if --until was
+// moved, between where they end and there.
+func (a *accountSupply) planAround(ctx context.Context, o api.PlanOptions, p *api.Plan, moved bool) error {
+	type stretch struct{ from, to time.Time }
+	planned := map[chatferry.Stream]stretch{}
+	for i := range o.Already {
+		s := &o.Already[i]
+		if !api.Grows(s.Stream) || isOneByOne(s) {
+			continue
+		}
+		at, ok := planned[s.Stream]
+		if !ok || s.API.Since.Before(at.from) {
+			at.from = s.API.Since
+		}
+		if s.API.Until.IsZero() {
+			at.to = p.Until // a sweep goes on from there by itself
+		} else if s.API.Until.After(at.to) {
+			at.to = s.API.Until
+		}
+		planned[s.Stream] = at
+	}
+	add := func(stream chatferry.Stream, since, until time.Time) error {
+		more := o
+		more.Streams, more.Since, more.Until, more.Already = []chatferry.Stream{stream}, since, until, nil
+		more.Next = o.Next + chatferry.ShardID(len(p.Shards))
+		b, err := api.NewPlan(ctx, a.client, more)
+		if err != nil {
+			return err
+		}
+		p.Shards = append(p.Shards, b.Shards...)
+		p.Estimates = append(p.Estimates, b.Estimates...)
+		return nil
+	}
+	for _, stream := range o.Streams {
+		at, ok := planned[stream]
+		if ok && o.Since.Before(at.from) {
+			if err := add(stream, o.Since, at.from); err != nil {
+				return err
+			}
+		}
+		if ok && moved && at.to.Before(p.Until) {
+			if err := add(stream, at.to, o.Until); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // again returns the Shards that read anew the Streams which do not say what changed: the configuration. The sweeps after
@@ -175,8 +233,15 @@ func originOf(root string) string {
 
 // wait waits for what the API does not give yet, and says so.
 func (a *accountSupply) wait(ctx context.Context, d time.Duration) error {
-	a.c.tracker.SetState("waiting " + progress.Span(d) + " until the API gives the last minutes")
-	defer a.c.tracker.SetState("")
+	if a.waiting.Add(1) == 1 {
+		a.log.Info("waiting until the API may be asked for the last minutes", "for", progress.Span(d))
+	}
+	a.c.tracker.SetState("waiting until " + a.c.now().Add(d).UTC().Format(time.TimeOnly) + " for the last minutes, which the API does not give yet")
+	defer func() {
+		if a.waiting.Add(-1) == 0 {
+			a.c.tracker.SetState("")
+		}
+	}()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -211,7 +276,10 @@ func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, 
 	}
 	s := a.sweeper.Next(a.client.Now(), shards, next)
 	if s.Done {
-		a.mark, a.unsettled = s.Watermark, s.Unsettled
+		if a.c.Overlap > 0 || !time.Time(a.c.Until).IsZero() {
+			a.mark = s.Watermark // without sweeps, what moved while it was read may be missing
+		}
+		a.unsettled = s.Unsettled
 		return a.wanted(states, next), 0, nil
 	}
 	if len(s.Shards) > 0 {
