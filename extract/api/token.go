@@ -111,7 +111,7 @@ func (s *commandToken) newer(ctx context.Context, refused Secret) (Secret, error
 func (s *commandToken) run(ctx context.Context) (string, error) {
 	limited, cancel := context.WithTimeout(ctx, commandLimit)
 	defer cancel()
-	var out, said bounded
+	out, said := bounded{over: cancel}, bounded{}
 	cmd := exec.CommandContext(limited, "sh", "-c", s.line)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.WaitDelay = 5 * time.Second
@@ -120,10 +120,10 @@ func (s *commandToken) run(ctx context.Context) (string, error) {
 	switch {
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
+	case out.cut:
+		err = errors.New("it printed far more than a token")
 	case limited.Err() != nil:
 		err = fmt.Errorf("it did not end within %s", commandLimit)
-	case err == nil && out.cut:
-		err = errors.New("it printed far more than a token")
 	case err == nil:
 		return out.kept.String(), nil
 	}
@@ -141,12 +141,16 @@ func (s *commandToken) run(ctx context.Context) (string, error) {
 type bounded struct {
 	kept bytes.Buffer // not embedded: its ReadFrom would know no bound
 	cut  bool
+	over func() // called when there is more; may be nil
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
 	room := mostOutput - b.kept.Len()
 	b.cut = b.cut || len(p) > room
 	b.kept.Write(p[:min(room, len(p))])
+	if b.cut && b.over != nil {
+		b.over()
+	}
 	return len(p), nil
 }
 

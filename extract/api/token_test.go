@@ -173,6 +173,7 @@ func TestCommandToken(t *testing.T) {
 		{"prints nothing", "true", "", "holds no token"},
 		{"prints two", "echo a b", "", "white space"},
 		{"prints without end", "yes s3cr3t | head -c 200000", "", "far more than a token"},
+		{"never ends", "yes s3cr3t", "", "far more than a token"},
 		{"does not exist", "no-such-command-here", "", "no-such-command-here"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
