@@ -67,7 +67,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	CHATFERRY_SOAK=1 $(TEST) -timeout 0 -v ./checkpoint/...
 	$(TEST) -timeout 0 -v -run 'Sweep|Lossless' ./cmd/chatferry/endtoend -sweep-all -sweep-pairs 2000 -lossless-rounds 200
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
-	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-page 20 -account-chats 100000 -account-all
+	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
 	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m

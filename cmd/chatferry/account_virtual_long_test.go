@@ -23,7 +23,7 @@ import (
 
 var (
 	longHours = flag.Int("account-hours", longRun, "hours of the long run in virtual time")
-	longPage  = flag.Int("account-page", 4, "records of its pages; with 20 it takes minutes")
+	longPage  = flag.Int("account-page", 20, "records of its pages")
 )
 
 const (
