@@ -6,10 +6,9 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
+	"chatferry/extract/rehearsal/gzipped"
 )
 
 // call is one request and what becomes of it.
@@ -74,8 +73,8 @@ func (c *call) send(w http.ResponseWriter) {
 	if c.media == "" {
 		c.media = "application/json; charset=utf-8"
 		h.Set("Vary", "Accept-Encoding")
-		if acceptsGzip(c.r) {
-			c.body = compress(c.body)
+		if gzipped.Accepted(c.r) {
+			c.body = gzipped.Bytes(c.body)
 			h.Set("Content-Encoding", "gzip")
 		}
 	}
@@ -87,28 +86,6 @@ func (c *call) send(w http.ResponseWriter) {
 	w.WriteHeader(c.status)
 	// What cannot be sent is for the client to notice: there is nobody here to tell.
 	_, _ = w.Write(c.body)
-}
-
-func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
-		if name == "gzip" && strings.ReplaceAll(weight, " ", "") != "q=0" {
-			return true
-		}
-	}
-	return false
-}
-
-func compress(b []byte) []byte {
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is one of the package's own
-	}
-	// Writing to memory does not fail.
-	_, _ = z.Write(b)
-	_ = z.Close()
-	return out.Bytes()
 }
 
 // appendQuoted appends s as JSON, with the ampersands of URLs as they are.

@@ -1,12 +1,11 @@
 package faults
 
 import (
-	"bytes"
 	"net/http"
 	"strconv"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
+	"chatferry/extract/rehearsal/gzipped"
 )
 
 // answer is a whole answer before it is sent: what the handler behind writes into, and what Kinds change. Its body is not
@@ -54,8 +53,8 @@ func (a *answer) json() bool {
 func (a *answer) pack(r *http.Request) []byte {
 	if a.packed == nil {
 		a.packed = a.body
-		if a.json() && acceptsGzip(r) {
-			a.packed = compress(a.body)
+		if a.json() && gzipped.Accepted(r) {
+			a.packed = gzipped.Bytes(a.body)
 			a.header.Set("Content-Encoding", "gzip")
 		}
 	}
@@ -80,26 +79,4 @@ func (a *answer) start(w http.ResponseWriter, length int) {
 	}
 	header.Set("Content-Length", strconv.Itoa(length))
 	w.WriteHeader(a.status)
-}
-
-func acceptsGzip(r *http.Request) bool {
-	for part := range strings.SplitSeq(strings.Join(r.Header.Values("Accept-Encoding"), ","), ",") {
-		name, weight, _ := strings.Cut(strings.TrimSpace(part), ";")
-		if name == "gzip" && strings.ReplaceAll(weight, " ", "") != "q=0" {
-			return true
-		}
-	}
-	return false
-}
-
-func compress(b []byte) []byte {
-	var out bytes.Buffer
-	z, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		panic(err) // the level is one of the package's own
-	}
-	// Writing to memory does not fail.
-	_, _ = z.Write(b)
-	_ = z.Close()
-	return out.Bytes()
 }
