@@ -242,14 +242,7 @@ func (a *accountSupply) wait(ctx context.Context, d time.Duration) error {
 			a.c.tracker.SetState("")
 		}
 	}()
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
+	return api.Sleep(ctx, d)
 }
 
 // streams are those that are asked for and that the API lists.

@@ -139,7 +139,7 @@ func (a *asking) wait(ctx context.Context, f *failure) error {
 	a.failures++
 	c.state.set(fmt.Sprintf("the API does not answer, next try in %s", d.Round(time.Second)))
 	begun := time.Now()
-	err := sleep(ctx, d)
+	err := Sleep(ctx, d)
 	a.answer.Throttled += time.Since(begun)
 	return err
 }

@@ -79,7 +79,7 @@ func NewFetcher(o FetchOptions) (*Fetcher, error) {
 	}
 	f := &Fetcher{
 		origin: originOf(root), here: loopback(root.Hostname()), most: o.Most, now: o.Now, account: o.Account,
-		others: rate.NewLimiter(rate.Limit(o.PerSecond), 1), pause: sleep, silence: fileSilence, whole: fileWhole,
+		others: rate.NewLimiter(rate.Limit(o.PerSecond), 1), pause: Sleep, silence: fileSilence, whole: fileWhole,
 	}
 	f.wire = f.transport(f.permit)
 	f.client = &http.Client{Transport: f, CheckRedirect: f.follow}

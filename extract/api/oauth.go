@@ -130,7 +130,7 @@ func (c *Client) askGrant(ctx context.Context, p *pair, patient bool) (*grant, e
 				"renew the token: %w", err)
 		}
 		c.state.set(fmt.Sprintf("the token endpoint does not answer, next try in %s", wait.Round(time.Second)))
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return nil, err
 		}
 	}

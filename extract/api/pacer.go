@@ -82,7 +82,7 @@ func (p *pacer) take(ctx context.Context) (*slot, error) {
 		p.mu.Lock()
 		delay := p.limiter.Reserve().Delay()
 		p.mu.Unlock()
-		if err := sleep(ctx, delay); err != nil {
+		if err := Sleep(ctx, delay); err != nil {
 			return nil, err
 		}
 		p.mu.Lock()
@@ -104,7 +104,7 @@ func (p *pacer) waitOpen(ctx context.Context) error {
 		if wait <= 0 {
 			return nil
 		}
-		if err := sleep(ctx, wait); err != nil {
+		if err := Sleep(ctx, wait); err != nil {
 			return err
 		}
 	}
@@ -206,8 +206,8 @@ func (p *pacer) rateInForce() float64 {
 	return p.inForce
 }
 
-// sleep waits for d, or until ctx ends.
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for d, or until ctx ends.
+func Sleep(ctx context.Context, d time.Duration) error {
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
 	}

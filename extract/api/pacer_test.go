@@ -54,14 +54,14 @@ func swarm(ctx context.Context, p *pacer, callers int, log *arrivals, late func(
 				if err != nil {
 					return
 				}
-				if sleep(ctx, late()) != nil {
+				if Sleep(ctx, late()) != nil {
 					p.unused(s)
 					return
 				}
 				p.wrote(s)
 				log.add(time.Now())
 				// The answer takes its time too.
-				if sleep(ctx, time.Duration(rand.Int64N(int64(2*time.Second)))) != nil {
+				if Sleep(ctx, time.Duration(rand.Int64N(int64(2*time.Second)))) != nil {
 					return
 				}
 			}

@@ -234,7 +234,7 @@ func (s *fileToken) lock(ctx context.Context, path string) (unlock func(), err e
 			f.Close()
 			return nil, s.explain("lock", err)
 		}
-		if err := sleep(ctx, lockPoll); err != nil {
+		if err := Sleep(ctx, lockPoll); err != nil {
 			f.Close()
 			return nil, err
 		}

@@ -52,7 +52,7 @@ func NewSource(get Getter, o SourceOptions) *Source {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	if o.Wait == nil {
-		o.Wait = sleep
+		o.Wait = Sleep
 	}
 	return &Source{get: get, o: o}
 }

@@ -153,7 +153,7 @@ func (w *wire) exchange(ctx context.Context, req *http.Request, grace time.Durat
 func outlast(ctx context.Context, grace time.Duration) (context.Context, context.CancelFunc) {
 	longer, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, func() {
-		_ = sleep(longer, grace)
+		_ = Sleep(longer, grace)
 		cancel(context.Cause(ctx))
 	})
 	return longer, func() { stop(); cancel(nil) }
