@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"chatferry"
 	"chatferry/extract/rehearsal"
 )
 
@@ -72,6 +73,9 @@ func (s *Server) Insert(n int) {
 		s.world.insert(now.UnixMilli())
 	}
 }
+
+// Remove removes object i of a Stream of the account's configuration, and reports false if there is none.
+func (s *Server) Remove(stream chatferry.Stream, i int) bool { return s.setup.remove(stream, i) }
 
 // Storm touches n chats, as far as there are so many, all now.
 func (s *Server) Storm(n int) {

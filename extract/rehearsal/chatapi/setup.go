@@ -37,13 +37,16 @@ type object struct {
 	raw     []byte
 }
 
-// setup is how the account is set up, which does not change.
+// setup is how the account is set up, which does not change by itself.
 type setup struct {
 	lists map[chatferry.Stream]func() []object // by id, each made when it is first asked for
+
+	mu   sync.Mutex
+	left map[chatferry.Stream][]object // of Streams of which something was removed
 }
 
 func newSetup(a *rehearsal.Account, o *Options) *setup {
-	s := &setup{lists: map[chatferry.Stream]func() []object{}}
+	s := &setup{lists: map[chatferry.Stream]func() []object{}, left: map[chatferry.Stream][]object{}}
 	for _, stream := range []chatferry.Stream{
 		streamAgents, streamDepartments, streamBans, streamRoles, streamSkills, streamShortcuts, streamTriggers, streamGoals,
 		streamOAuthClients, chatferry.Account, chatferry.RoutingSettings,
@@ -98,7 +101,29 @@ func withoutBilling(raw []byte) []byte {
 	return f.append(nil, raw)
 }
 
-func (s *setup) list(stream chatferry.Stream) []object { return s.lists[stream]() }
+func (s *setup) list(stream chatferry.Stream) []object {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left, ok := s.left[stream]; ok {
+		return left
+	}
+	return s.lists[stream]()
+}
+
+// remove takes object i out of a list, and reports false if there is none.
+func (s *setup) remove(stream chatferry.Stream, i int) bool {
+	if s.lists[stream] == nil {
+		return false
+	}
+	list := s.list(stream)
+	if i < 0 || i >= len(list) {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.left[stream] = slices.Delete(slices.Clone(list), i, i+1) // answers may be under way with the old one
+	return true
+}
 
 // agent returns the agent with an e-mail address, or nil.
 func (s *setup) agent(email string) *object {
