@@ -29,7 +29,9 @@ const (
 	LedgerStream      = "stream"
 	LedgerKey         = "key"
 	LedgerVersion     = "version"
+	LedgerRawSHA256   = "raw_sha256"
 	LedgerDisposition = "disposition"
+	LedgerReason      = "reason"
 	LedgerShard       = "_source_shard"
 	LedgerOffset      = "_source_offset"
 )
@@ -44,10 +46,10 @@ func ledgerSchema() *arrow.Schema {
 		ledgerStream:      {Name: LedgerStream, Type: arrow.BinaryTypes.String, Metadata: few},
 		ledgerKey:         {Name: LedgerKey, Type: arrow.BinaryTypes.String},
 		ledgerVersion:     {Name: LedgerVersion, Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
-		ledgerRawSHA256:   {Name: "raw_sha256", Type: &arrow.FixedSizeBinaryType{ByteWidth: 32}},
+		ledgerRawSHA256:   {Name: LedgerRawSHA256, Type: &arrow.FixedSizeBinaryType{ByteWidth: 32}},
 		ledgerRawLen:      {Name: "raw_len", Type: arrow.PrimitiveTypes.Int64},
 		ledgerDisposition: {Name: LedgerDisposition, Type: arrow.BinaryTypes.String, Metadata: few},
-		ledgerReason:      {Name: "reason", Type: arrow.BinaryTypes.String, Metadata: few},
+		ledgerReason:      {Name: LedgerReason, Type: arrow.BinaryTypes.String, Metadata: few},
 		ledgerShard:       {Name: LedgerShard, Type: arrow.PrimitiveTypes.Int64},
 		ledgerSeq:         {Name: "_source_seq", Type: arrow.PrimitiveTypes.Int64},
 		ledgerOffset:      {Name: LedgerOffset, Type: arrow.PrimitiveTypes.Int64},
@@ -90,7 +92,7 @@ func ledgerEntries(rec arrow.Record) (d chatferry.Digest, err error) {
 	if !ok {
 		return d, fmt.Errorf("column stream is no text")
 	}
-	sums, err := fixedColumn(rec, "raw_sha256")
+	sums, err := fixedColumn(rec, LedgerRawSHA256)
 	if err != nil {
 		return d, err
 	}

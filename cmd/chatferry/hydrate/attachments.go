@@ -12,6 +12,7 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/extract/api"
+	"chatferry/load"
 	"chatferry/transform"
 )
 
@@ -40,7 +41,7 @@ type Attachments struct {
 var _ api.Files = (*Attachments)(nil)
 
 // NewAttachments returns the files that the chats of a dataset name, whose own files store opens.
-func NewAttachments(d *checkpoint.Dataset, store Store) *Attachments {
+func NewAttachments(d *checkpoint.Dataset, store load.Opener) *Attachments {
 	return &Attachments{tables: newTables(d, store), kept: filesKept, bytesKept: bytesKept}
 }
 

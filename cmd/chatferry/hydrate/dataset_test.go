@@ -163,12 +163,12 @@ func datasetOf(t testing.TB, files map[string]string) *dataset {
 
 // counted notes which columns of which files are read, by how many bytes.
 type counted struct {
-	Store
+	load.Opener
 	bytes map[string]int64
 }
 
 func (c *counted) Open(ctx context.Context, name string) (load.ReadFile, error) {
-	f, err := c.Store.Open(ctx, name)
+	f, err := c.Opener.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}

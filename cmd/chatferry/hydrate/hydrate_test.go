@@ -303,19 +303,19 @@ func TestScansReadLittle(t *testing.T) {
 		sizes[f.Name] = f.Size
 	}
 	for name, tt := range map[string]struct {
-		ask    func(s Store) error
+		ask    func(s load.Opener) error
 		tables []string
 	}{
-		"visitors": {func(s Store) error { _, err := NewVisitors(loaded, s).Next(t.Context(), "", 1); return err }, []string{"chats", "bans"}},
+		"visitors": {func(s load.Opener) error { _, err := NewVisitors(loaded, s).Next(t.Context(), "", 1); return err }, []string{"chats", "bans"}},
 		"attachments": {
-			func(s Store) error {
+			func(s load.Opener) error {
 				_, err := NewAttachments(loaded, s).Next(t.Context(), api.AttachmentKey{}, 1)
 				return err
 			},
 			[]string{"chats", "chat_history"},
 		},
 	} {
-		c := &counted{Store: d.store}
+		c := &counted{Opener: d.store}
 		if err := tt.ask(c); err != nil {
 			t.Fatal(err)
 		}
@@ -369,7 +369,7 @@ func TestScansKeepLittle(t *testing.T) {
 func TestDamagedFile(t *testing.T) {
 	d := datasetOf(t, map[string]string{"chats.ndjson": chatOf("a", `"v"`, "2021-01-01T00:00:00Z", sent("u"))})
 	loaded := d.load(t)
-	for _, broken := range []Store{brokenStore{d.store, nil}, brokenStore{d.store, errors.New("no disk")}} {
+	for _, broken := range []load.Opener{brokenStore{d.store, nil}, brokenStore{d.store, errors.New("no disk")}} {
 		_, err1 := NewVisitors(loaded, broken).Next(t.Context(), "", 1)
 		_, err2 := NewAttachments(loaded, broken).Next(t.Context(), api.AttachmentKey{}, 1)
 		for _, err := range []error{err1, err2} {
@@ -387,7 +387,7 @@ func TestDamagedFile(t *testing.T) {
 
 // brokenStore opens files that cannot be opened, or whose middle is zeros.
 type brokenStore struct {
-	Store
+	load.Opener
 	err error
 }
 
@@ -395,7 +395,7 @@ func (b brokenStore) Open(ctx context.Context, name string) (load.ReadFile, erro
 	if b.err != nil {
 		return nil, b.err
 	}
-	f, err := b.Store.Open(ctx, name)
+	f, err := b.Opener.Open(ctx, name)
 	if err != nil {
 		return nil, err
 	}

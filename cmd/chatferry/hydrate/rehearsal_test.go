@@ -25,6 +25,7 @@ import (
 	"chatferry/extract/api"
 	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/chatapi"
+	"chatferry/load"
 )
 
 // asking is a Source of both Shards, as a run makes one: its lists are those of the dataset when it began.
@@ -32,7 +33,7 @@ type asking struct {
 	get     api.Getter
 	fetcher *api.Fetcher
 	dataset *checkpoint.Dataset
-	store   Store
+	store   load.Opener
 	pages   atomic.Int64 // until it asks for the end
 	stop    chan struct{}
 }

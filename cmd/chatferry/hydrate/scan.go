@@ -2,9 +2,7 @@ package hydrate
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -14,19 +12,14 @@ import (
 	"chatferry/load"
 )
 
-// Store opens published files by their names below the root of the dataset; load.Store does.
-type Store interface {
-	Open(ctx context.Context, name string) (load.ReadFile, error)
-}
-
 // tables are the files of a dataset that lists are made of.
 type tables struct {
-	store Store
+	store load.Opener
 	names map[chatferry.Table][]string
 }
 
 // newTables takes the files that hold rows of Shards that are done.
-func newTables(d *checkpoint.Dataset, store Store) tables {
+func newTables(d *checkpoint.Dataset, store load.Opener) tables {
 	done := map[chatferry.ShardID]bool{}
 	for i := range d.Shards {
 		done[d.Shards[i].Shard.ID] = d.Shards[i].Done
@@ -43,7 +36,7 @@ func newTables(d *checkpoint.Dataset, store Store) tables {
 // scan calls each with all rows of a table, some columns of them, in records that are released afterwards.
 func (t *tables) scan(ctx context.Context, table chatferry.Table, columns []string, each func(arrow.Record) error) error {
 	for _, name := range t.names[table] {
-		if err := t.scanFile(ctx, name, columns, each); err != nil {
+		if err := load.Scan(ctx, t.store, name, columns, each); err != nil {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -57,35 +50,6 @@ func (t *tables) scan(ctx context.Context, table chatferry.Table, columns []stri
 		}
 	}
 	return nil
-}
-
-func (t *tables) scanFile(ctx context.Context, name string, columns []string, each func(arrow.Record) error) (err error) {
-	f, err := t.store.Open(ctx, name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	rows, err := load.OpenColumns(f, f.Size(), columns...)
-	if err != nil {
-		return err
-	}
-	for {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		rec, err := rows.Next()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		err = each(rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // column returns a column of a record as the type that the table's schema gives it.

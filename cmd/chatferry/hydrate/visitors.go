@@ -11,6 +11,7 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/extract/api"
+	"chatferry/load"
 )
 
 // idsKept is how many ids one scan finds. A million visitors take twenty scans.
@@ -29,7 +30,7 @@ type Visitors struct {
 var _ api.IDs = (*Visitors)(nil)
 
 // NewVisitors returns the ids of the visitors of a dataset, whose files store opens.
-func NewVisitors(d *checkpoint.Dataset, store Store) *Visitors {
+func NewVisitors(d *checkpoint.Dataset, store load.Opener) *Visitors {
 	return &Visitors{tables: newTables(d, store), kept: idsKept}
 }
 
