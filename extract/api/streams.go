@@ -101,3 +101,9 @@ func Grows(s chatferry.Stream) bool {
 	e, ok := usualEndpoint(s)
 	return ok && e.grows
 }
+
+// Whole reports whether a Stream is read whole each time: what the newest reading does not hold is no more.
+func Whole(s chatferry.Stream) bool {
+	e, ok := usualEndpoint(s)
+	return ok && !e.grows
+}

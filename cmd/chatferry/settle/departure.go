@@ -97,7 +97,7 @@ func (l *departure) depart(rec arrow.Record, out *drops, file string, from int32
 	if err != nil {
 		return nil, err
 	}
-	superseded, deleted := out.superseded[file], out.deleted[file]
+	superseded, deleted, gone := out.superseded[file], out.deleted[file], out.gone[file]
 	kept := make([]int, 0, rec.NumRows())
 	var entries []chatferry.LedgerEntry
 	var of checkpoint.PartID // of the entries
@@ -110,6 +110,8 @@ func (l *departure) depart(rec arrow.Record, out *drops, file string, from int32
 			e.Disposition, to = chatferry.Superseded, checkpoint.Superseded
 		case deleted != nil && deleted.has(row):
 			e.Disposition, e.Reason, to = chatferry.Excluded, reasonDeleted, checkpoint.Excluded(reasonDeleted)
+		case gone != nil && gone.has(row):
+			e.Disposition, e.Reason, to = chatferry.Superseded, reasonGone, checkpoint.Superseded
 		default:
 			kept = append(kept, i)
 			continue

@@ -12,6 +12,10 @@
 //	rewrite  the files of Parts that lose rows, parents and children, row group by row group
 //	replace  exchange the files in the dataset's log, many Parts at a time, in the order of Stream, Shard and number
 //
+// The Streams that an account gives whole each time, its configuration, have no versions. Of these the last reading is what
+// there is: whatever earlier ones gave is superseded, and what the last one does not have has the reason "gone" in the
+// ledger. A dump is not known to be whole, so that its records are settled by their keys alone.
+//
 // A row that is superseded is less than another one that is committed, and so is whatever it superseded before. The
 // superseded entries of the ledger therefore never decide anything, and are not looked at.
 //
@@ -37,6 +41,4 @@
 //
 // A row does not hold the length of its record. The raw bytes that move in the books, and the raw_len of superseded
 // entries, are the Part's average; they are exact in sum as soon as the Part has no row left. Counts and digests are exact.
-//
-// A record that is gone from a newer complete reading of its Stream keeps its row.
 package settle

@@ -37,6 +37,12 @@ func (f *feed) add(stream chatferry.Stream, records ...string) {
 	f.records[s.ID] = records
 }
 
+// read adds a Shard of an account that gives a Stream whole.
+func (f *feed) read(stream chatferry.Stream, records ...string) {
+	f.add(stream, records...)
+	f.shards[len(f.shards)-1].API = &chatferry.Range{Endpoint: string(stream), Pass: len(f.shards)}
+}
+
 // Open implements chatferry.Source.
 func (f *feed) Open(_ context.Context, s *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
 	at := 0
@@ -207,6 +213,10 @@ func random(rng *rand.Rand) *feed {
 	f := newFeed()
 	f.page, f.part = 1+rng.IntN(4), 3+rng.IntN(9)
 	ids := 1 + rng.IntN(40)
+	addAgents := f.add
+	if rng.IntN(2) == 0 {
+		addAgents = f.read
+	}
 	for range 1 + rng.IntN(5) {
 		var records []string
 		for range rng.IntN(40) {
@@ -233,7 +243,7 @@ func random(rng *rand.Rand) *feed {
 			times = append(times, fmt.Sprintf(`{"agent_id":%d,"start_time":%q,"duration":%d,"status":"online","engagement_count":0}`,
 				rng.IntN(3), stamp(rng.IntN(4)), rng.IntN(100)))
 		}
-		f.add(chatferry.Agents, agents...)
+		addAgents(chatferry.Agents, agents...)
 		f.add(chatferry.AgentTimeline, times...)
 	}
 	return f

@@ -30,6 +30,7 @@ type fact struct {
 	offset  chatferry.Offset
 	sum     chatferry.SHA256
 	kind    string // "row", "excluded:…", "superseded", "reject"
+	gone    bool   // it is superseded since the account does not have it any more
 	deleted bool
 	lines   map[chatferry.Table]int64
 	visitor []string // of a chat: id, chat, timestamp, update_timestamp, name, email, phone, notes
@@ -77,8 +78,19 @@ func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
 		}
 	}
 	for _, end := range ends {
-		for _, records := range out {
+		for stream, records := range out {
 			settleNaively(records, dropDeleted, chatferry.ShardID(end))
+			last := chatferry.ShardID(0)
+			for i := range f.shards[:end] {
+				if s := &f.shards[i]; s.Stream == stream && s.API != nil {
+					last = s.ID // the whole Stream was read anew
+				}
+			}
+			for _, r := range records {
+				if r.kind == "row" && r.shard < last && f.shards[r.shard-1].API != nil {
+					r.kind, r.gone = "superseded", true
+				}
+			}
 		}
 	}
 	return out
@@ -140,7 +152,11 @@ func (w *world) check(ctx context.Context) error {
 				}
 			case "reject":
 			default:
-				expect["ledger "+r.kind+" "+string(stream)+" "+r.key+" "+r.place()+" "+r.sum.String()]++
+				kind := r.kind
+				if r.gone {
+					kind += ":" + reasonGone
+				}
+				expect["ledger "+kind+" "+string(stream)+" "+r.key+" "+r.place()+" "+r.sum.String()]++
 			}
 		}
 		b := books[stream]

@@ -12,9 +12,16 @@ import (
 type drops struct {
 	superseded map[string]bitmap
 	deleted    map[string]bitmap // the records that are excluded since they were deleted at the source
+	gone       map[string]bitmap // those that a later reading of the whole Stream does not have
 }
 
-func (d *drops) has(name string) bool { return d.superseded[name] != nil || d.deleted[name] != nil }
+func newDrops() *drops {
+	return &drops{superseded: map[string]bitmap{}, deleted: map[string]bitmap{}, gone: map[string]bitmap{}}
+}
+
+func (d *drops) has(name string) bool {
+	return d.superseded[name] != nil || d.deleted[name] != nil || d.gone[name] != nil
+}
 
 func mark(in map[string]bitmap, name string, rows int64, row int32) {
 	b := in[name]
@@ -115,7 +122,7 @@ func (c *contest) enter(i int, key id, p place) error {
 
 // resolve marks the rows of a Stream that are superseded, and with DropDeleted those that are excluded.
 func (s *settler) resolve(ctx context.Context, k *keyed, holders []holder) (*drops, error) {
-	out := &drops{superseded: map[string]bitmap{}, deleted: map[string]bitmap{}}
+	out := newDrops()
 	f := finder{fsys: s.o.FSys, holders: holders, room: s.limits.rangeKeys, most: s.limits.candidates}
 	err := f.find(ctx, func(batch *candidates) error {
 		c := newContest(batch.hashes, func(p place) {

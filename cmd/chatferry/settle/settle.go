@@ -213,6 +213,9 @@ func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*uni
 		return err
 	}
 	out, err := s.resolve(ctx, k, holders)
+	if err == nil {
+		err = s.findGone(ctx, batch.d, k, holders, out)
+	}
 	if err != nil {
 		return err
 	}
