@@ -1,7 +1,11 @@
 package main
 
 import (
+	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,9 +47,71 @@ func TestAccountCatchesUp(t *testing.T) {
 			if r.Watermark == "" || r.ExitCode != exitDone {
 				t.Errorf("seed %d: day %d: %+v", seed, day, r)
 			}
-			if agents := r.Streams[chatferry.Agents]; agents.Superseded != agents.Loaded*(day+1) {
-				t.Errorf("seed %d: day %d: the agents were not read again: %+v", seed, day, agents)
+			if agents := r.Streams[chatferry.Agents]; agents.Superseded != 0 {
+				t.Errorf("seed %d: day %d: the agents are as they were, and were written again: %+v", seed, day, agents)
 			}
+		}
+	})
+}
+
+// A run that finds nothing new writes nothing but that it was there, costs a few requests, and ends at once. What changed of
+// the configuration is exchanged as a whole; what is gone from it is in the ledger.
+func TestAccountHasNothingNew(t *testing.T) {
+	const seed = 8
+	bubble(t, func(t *testing.T) {
+		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: 300, Message: -1}, chatapi.Options{
+			Quirks: chatapi.Quirks{PageCap: 50}, Change: chatapi.Changes{Seed: seed, Late: 3 * time.Minute},
+		}, nil)
+		again := func() (r result, files map[string]string) {
+			t.Helper()
+			r = v.mustCarry("--rate", "60000", "--incremental")
+			return r, v.files()
+		}
+		v.server.Touch(3)
+		v.server.Insert(2)
+		r, before := again()
+		v.equalsServer()
+		mark := r.Watermark
+		for _, pause := range []time.Duration{0, time.Minute, time.Hour, 24 * time.Hour} {
+			time.Sleep(pause)
+			asked, begun := v.server.Stats().Total(), time.Now()
+			r, after := again()
+			written := 0
+			for name := range after {
+				switch {
+				case before[name] != "" || strings.HasPrefix(name, "_chatferry/keys/"): // those are derived
+				case strings.HasPrefix(name, "_chatferry/log/dataset/"):
+					written++
+				default:
+					t.Errorf("seed %d: after %s %s was written", seed, pause, name)
+				}
+			}
+			if written != 2 { // run-open and run-done
+				t.Errorf("seed %d: after %s %d records were written", seed, pause, written)
+			}
+			if n, took := v.server.Stats().Total()-asked, time.Since(begun); n > 45 || took > 6*time.Minute {
+				t.Errorf("seed %d: after %s %d requests in %s found that there is nothing new", seed, pause, n, took)
+			}
+			if r.Watermark < mark {
+				t.Errorf("seed %d: after %s the watermark went back from %s to %s", seed, pause, mark, r.Watermark)
+			}
+			before, mark = after, r.Watermark
+		}
+		if at, err := time.Parse(time.RFC3339, mark); err != nil || serverBegin.Add(time.Since(v.begun)).Sub(at) > 20*time.Minute {
+			t.Errorf("seed %d: the watermark stays behind: %s", seed, mark)
+		}
+
+		v.server.Remove(chatferry.Triggers, 1)
+		v.server.Remove(chatferry.Shortcuts, 0)
+		r, _ = again()
+		v.equalsServer()
+		for _, s := range []chatferry.Stream{chatferry.Triggers, chatferry.Shortcuts} {
+			if got := r.Streams[s]; got.Superseded != got.Loaded+1 || r.Tables[s.Parent()].Rows != got.Loaded {
+				t.Errorf("seed %d: %s: one of them is gone: %+v", seed, s, got)
+			}
+		}
+		if got := r.Streams[chatferry.Agents]; got.Superseded != 0 {
+			t.Errorf("seed %d: the agents were written again: %+v", seed, got)
 		}
 	})
 }
@@ -96,4 +162,24 @@ func TestAccountAfterItsDump(t *testing.T) {
 			t.Errorf("seed %d: the agents were not read", seed)
 		}
 	})
+}
+
+// files are those of the dataset, with their sizes and times.
+func (v *virtual) files() map[string]string {
+	v.t.Helper()
+	out := map[string]string{}
+	err := fs.WalkDir(os.DirFS(v.root), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		info, err := d.Info()
+		if err == nil {
+			out[name] = fmt.Sprint(info.Size(), info.ModTime())
+		}
+		return err
+	})
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return out
 }

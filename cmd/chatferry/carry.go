@@ -30,7 +30,8 @@ type carriage struct {
 	tracker *progress.Tracker
 	view    progress.View
 	from    supply
-	planned bool // the dataset has its Shards: from here on `resume` goes on
+	before  *checkpoint.Dataset // as this run found it; nil: there was none
+	planned bool                // the dataset has its Shards: from here on `resume` goes on
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
 	absent  chatferry.UnavailableStreams
@@ -86,12 +87,11 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	if err != nil {
 		return err
 	}
-	before, err := t.load(ctx)
-	if err != nil {
+	if c.before, err = t.load(ctx); err != nil {
 		return errors.Join(err, lock.Release())
 	}
 	runner := progress.Run(c.tracker, c.view, progress.Info{Command: command, RunID: c.runID, Root: t.root})
-	doubts, err := c.run(ctx, request, before)
+	doubts, err := c.run(ctx, request)
 	err = request.reason(err)
 	if err != nil && !lock.Held() {
 		// Whatever it met, it met since another run took over while this one was frozen.
@@ -105,12 +105,13 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 }
 
 // run does the work of carry. It returns the Doubts that --check-source found.
-func (c *carriage) run(ctx context.Context, request *stopRequest, before *checkpoint.Dataset) ([]chatferry.Doubt, error) {
+func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.Doubt, error) {
+	before := c.before
 	watch := &diskWatch{root: c.t.root, limit: c.MinFree, free: func() (int64, int64, error) { return atomicfile.Free(c.t.root) }}
 	if err := watch.check(); err != nil {
 		return nil, err
 	}
-	added, err := c.plan(ctx, before)
+	added, err := c.plan(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +171,8 @@ func (c *carriage) own(ctx context.Context, run *checkpoint.Run, added []chatfer
 }
 
 // plan returns the Shards that the dataset does not have yet.
-func (c *carriage) plan(ctx context.Context, before *checkpoint.Dataset) ([]chatferry.Shard, error) {
+func (c *carriage) plan(ctx context.Context) ([]chatferry.Shard, error) {
+	before := c.before
 	for _, i := range c.from.passedOver() {
 		c.log.Info("a file of the dump is not read", "file", i.Path, "reason", i.Reason)
 	}
@@ -206,12 +208,8 @@ func (c *carriage) compacts() bool {
 	return ok
 }
 
-// catchesUp reports whether the run is to read what changed since the dataset was complete. Of a dump, files that came to
-// it are read in any case.
-func (c *carriage) catchesUp() bool {
-	_, account := c.from.(*accountSupply)
-	return account && bool(c.Incremental)
-}
+// catchesUp reports whether the run is one of many that each bring what is new, and each leave a run-done of their own.
+func (c *carriage) catchesUp() bool { return bool(c.Incremental) && !c.compacts() }
 
 // complete reports whether nothing in scope is left to do, and the last run said so.
 func (c *carriage) complete(d *checkpoint.Dataset) bool {

@@ -17,6 +17,7 @@ import (
 // accountSupply is an account of the Chat API.
 type accountSupply struct {
 	source  *api.Source
+	looking *api.Source // of which the sweeper learns nothing
 	single  *oneByOne
 	c       *carriage
 	log     *slog.Logger
@@ -123,10 +124,12 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		Overlap: time.Duration(a.c.Overlap), Streams: a.streams(), Until: time.Time(a.c.Until),
 		Trial: a.c.Limit > 0 || a.c.Overlap == 0,
 	})
-	a.source = api.NewSource(a.client, api.SourceOptions{
-		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()),
-		PageLimit: a.pageLimit(), Sweeper: a.sweeper, Wait: a.wait, Log: a.log,
-	})
+	how := api.SourceOptions{
+		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()), PageLimit: a.pageLimit(), Wait: a.wait, Log: a.log,
+	}
+	a.looking = api.NewSource(a.client, how)
+	how.Sweeper = a.sweeper
+	a.source = api.NewSource(a.client, how)
 	a.single = &oneByOne{t: a.c.t, client: a.client}
 	if len(p.Shards) > 0 || last == nil || last.Done == nil {
 		return p.Shards, nil
@@ -134,7 +137,11 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 	// All else was done before.
 	added := a.wanted(already, next)
 	if a.c.Incremental {
-		added = append(added, a.again(already, next+chatferry.ShardID(len(added)))...)
+		again, err := a.lookFor(ctx, already, last.Done.Watermark, next+chatferry.ShardID(len(added)))
+		if err != nil {
+			return nil, err
+		}
+		added = append(added, again...)
 	}
 	return added, nil
 }
@@ -188,32 +195,6 @@ func (a *accountSupply) planAround(ctx context.Context, o api.PlanOptions, p *ap
 	return nil
 }
 
-// again returns the Shards that read anew the Streams which do not say what changed: the configuration. The sweeps after
-// them read the others.
-func (a *accountSupply) again(states []checkpoint.ShardState, next chatferry.ShardID) []chatferry.Shard {
-	last := map[chatferry.Stream]*chatferry.Range{}
-	open := map[chatferry.Stream]bool{}
-	for i := range states {
-		s := &states[i].Shard
-		if s.API != nil && !api.Grows(s.Stream) && !isOneByOne(s) {
-			last[s.Stream] = s.API
-			open[s.Stream] = open[s.Stream] || !states[i].Done
-		}
-	}
-	var out []chatferry.Shard
-	for _, stream := range a.streams() {
-		r := last[stream]
-		if r == nil || open[stream] {
-			continue // not there, or read now anyway
-		}
-		out = append(out, chatferry.Shard{ID: next, Stream: stream, API: &chatferry.Range{
-			Endpoint: r.Endpoint, Account: r.Account, Pass: r.Pass + 1, Begun: a.client.Now().UTC(),
-		}})
-		next++
-	}
-	return out
-}
-
 // Open implements chatferry.Source.
 func (a *accountSupply) Open(ctx context.Context, shard *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
 	if isOneByOne(shard) {
@@ -263,11 +244,7 @@ func (a *accountSupply) pageLimit() int { return int(min(a.c.Limit, 1000)) }
 
 // more implements supply.
 func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
-	shards := make([]api.State, len(states))
-	for i := range states {
-		shards[i] = api.State{Shard: states[i].Shard, Done: states[i].Done}
-	}
-	s := a.sweeper.Next(a.client.Now(), shards, next)
+	s := a.sweeper.Next(a.client.Now(), sweepStates(states), next)
 	if s.Done {
 		if a.c.Overlap > 0 || !time.Time(a.c.Until).IsZero() {
 			a.mark = s.Watermark // without sweeps, what moved while it was read may be missing
@@ -279,6 +256,14 @@ func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, 
 		a.log.Info("sweeping what changed meanwhile", "shards", len(s.Shards))
 	}
 	return s.Shards, s.Wait, nil
+}
+
+func sweepStates(states []checkpoint.ShardState) []api.State {
+	out := make([]api.State, len(states))
+	for i := range states {
+		out[i] = api.State{Shard: states[i].Shard, Done: states[i].Done}
+	}
+	return out
 }
 
 // watermark implements supply.

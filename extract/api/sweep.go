@@ -43,7 +43,8 @@ type Sweeper struct {
 
 	mu     sync.Mutex
 	passes map[pass]*brought
-	made   map[chatferry.Stream]int // sweeps that this process read from their beginning
+	made   map[chatferry.Stream]int       // sweeps that this process read from their beginning
+	still  map[chatferry.Stream]time.Time // Streams of which a look found nothing new, and up to when
 }
 
 type pass struct {
@@ -67,7 +68,15 @@ const broughtMost = 1 << 20
 
 // NewSweeper returns a Sweeper. The Source must be told of it.
 func NewSweeper(o SweepOptions) *Sweeper {
-	return &Sweeper{o: o, passes: map[pass]*brought{}, made: map[chatferry.Stream]int{}}
+	return &Sweeper{o: o, passes: map[pass]*brought{}, made: map[chatferry.Stream]int{}, still: map[chatferry.Stream]time.Time{}}
+}
+
+// Still notes that a Stream was read, from where its next sweep would begin up to a time which lies at least Overlap in the
+// past, and that all of it is held already. It is complete up to that time, and needs no sweep.
+func (w *Sweeper) Still(stream chatferry.Stream, until time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.still[stream] = until
 }
 
 // began notes that a Shard is read from its beginning.
@@ -171,14 +180,7 @@ func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sw
 			s.Wait = max(s.Wait, due.Sub(now))
 			continue
 		}
-		since := h.begun.Add(-w.o.Overlap)
-		if h.pass == 0 && !h.until.IsZero() && h.until.Before(since) {
-			since = h.until
-		}
-		s.Shards = append(s.Shards, chatferry.Shard{ID: next, Stream: stream, API: &chatferry.Range{
-			Endpoint: h.last[0].API.Endpoint, Account: h.last[0].API.Account, Pass: h.pass + 1,
-			Since: since.Truncate(time.Second), Begun: now,
-		}})
+		s.Shards = append(s.Shards, chatferry.Shard{ID: next, Stream: stream, API: w.following(h, now)})
 		next++
 	}
 	if len(s.Shards) > 0 {
@@ -188,10 +190,53 @@ func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sw
 	return s
 }
 
+// Looks returns a Shard for each Stream that was read to its end once and is to be read on: what its next sweep would
+// read, up to where every change shows by now. The Shards have no ids and are not for the log; if the dataset holds all
+// that they give, Still may be called with their Until. Where that is not behind Since there is nothing to read. With
+// Overlap 0 they have no Until: an account at rest is read to its proven end.
+func (w *Sweeper) Looks(now time.Time, shards []State) []chatferry.Shard {
+	var out []chatferry.Shard
+	for _, stream := range Streams() {
+		if !Grows(stream) || w.o.Streams != nil && !slices.Contains(w.o.Streams, stream) {
+			continue
+		}
+		h := historyOf(stream, shards)
+		if len(h.last) == 0 || h.open {
+			continue
+		}
+		if _, _, ok := w.complete(stream, h); ok {
+			continue
+		}
+		look := w.following(h, now)
+		if w.o.Overlap > 0 {
+			look.Until = now.Add(-max(w.o.Overlap, leastOverlap)).Truncate(time.Second).UTC()
+		}
+		out = append(out, chatferry.Shard{Stream: stream, API: look})
+	}
+	return out
+}
+
+// following is what the sweep reads that comes after a history.
+func (w *Sweeper) following(h history, now time.Time) *chatferry.Range {
+	since := h.begun.Add(-w.o.Overlap)
+	if h.pass == 0 && !h.until.IsZero() && h.until.Before(since) {
+		since = h.until
+	}
+	return &chatferry.Range{
+		Endpoint: h.last[0].API.Endpoint, Account: h.last[0].API.Account, Pass: h.pass + 1,
+		Since: since.Truncate(time.Second), Begun: now,
+	}
+}
+
 // complete reports whether a Stream whose Shards are all done needs no other sweep, and its watermark.
 func (w *Sweeper) complete(stream chatferry.Stream, h history) (mark time.Time, settled, ok bool) {
+	w.mu.Lock()
+	until, still := w.still[stream]
+	w.mu.Unlock()
 	bounded := !w.o.Until.IsZero() && !h.until.IsZero() && !h.until.Before(w.o.Until)
 	switch {
+	case still:
+		return until, true, true
 	case w.o.Trial, bounded:
 		return h.until, true, true
 	case w.o.Overlap <= 0:
