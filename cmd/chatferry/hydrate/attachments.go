@@ -25,10 +25,21 @@ const (
 // fileEntry is the type of an entry of a history that says that a file was sent.
 const fileEntry = "chat.file"
 
+// AttachmentOptions say which files are named.
+type AttachmentOptions struct {
+	// After leaves out the chats of Shards with numbers up to this one, and the files that the dataset has a record of. 0:
+	// every file is named, whether there is a record of it or not.
+	After chatferry.ShardID
+	// Fetched leaves out, with After, only files whose content the dataset holds.
+	Fetched bool
+}
+
 // Attachments names the files that the chats of a dataset name: of every chat, those of its newest version. It is used by
 // one goroutine.
 type Attachments struct {
+	o         AttachmentOptions
 	tables    tables
+	records   tables // of files, without those of the Shard that is being read
 	kept      int
 	bytesKept int64
 
@@ -41,8 +52,10 @@ type Attachments struct {
 var _ api.Files = (*Attachments)(nil)
 
 // NewAttachments returns the files that the chats of a dataset name, whose own files store opens.
-func NewAttachments(d *checkpoint.Dataset, store load.Opener) *Attachments {
-	return &Attachments{tables: newTables(d, store), kept: filesKept, bytesKept: bytesKept}
+func NewAttachments(d *checkpoint.Dataset, store load.Opener, o AttachmentOptions) *Attachments {
+	return &Attachments{
+		o: o, tables: newTables(d, store, o.After), records: newTables(d, store, 0), kept: filesKept, bytesKept: bytesKept,
+	}
 }
 
 // Next implements api.Files.
@@ -82,7 +95,7 @@ func (e *entry) bytes() int64 { return int64(len(e.Chat)+len(e.URL)+len(e.Name)+
 
 // scan finds the files with the smallest keys behind the last ones. It may find none although there are more.
 func (a *Attachments) scan(ctx context.Context) error {
-	found := entries{after: a.next, most: a.kept, mostBytes: a.bytesKept}
+	found := entries{after: a.next, shards: a.o.After, most: a.kept, mostBytes: a.bytesKept}
 	err := a.tables.scan(ctx, chatferry.ChatHistory, entryColumns, func(rec arrow.Record) error {
 		return found.addAll(rec)
 	})
@@ -94,10 +107,14 @@ func (a *Attachments) scan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	held, err := a.held(ctx, list)
+	if err != nil {
+		return err
+	}
 	a.block, a.last = nil, all
 	for i := range list {
 		e := &list[i]
-		if n := newest[e.Chat]; n.shard == e.shard && n.offset == e.offset {
+		if n := newest[e.Chat]; n.shard == e.shard && n.offset == e.offset && !held[e.AttachmentKey] {
 			a.block = append(a.block, e.Attachment)
 		}
 	}
@@ -143,6 +160,37 @@ func (a *Attachments) newest(ctx context.Context, list []entry) (map[string]sour
 	return newest, err
 }
 
+// held finds the files of a list which the dataset has a record of that must not be made again: the address of a file dies,
+// and a record without the content would take the place of one that has it.
+func (a *Attachments) held(ctx context.Context, list []entry) (map[api.AttachmentKey]bool, error) {
+	held := map[api.AttachmentKey]bool{}
+	if a.o.After == 0 || len(list) == 0 {
+		return held, nil
+	}
+	wanted := map[api.AttachmentKey]bool{}
+	for i := range list {
+		wanted[list[i].AttachmentKey] = true
+	}
+	columns := []string{transform.ColumnChatID, transform.ColumnIndex, "status"}
+	err := a.records.scan(ctx, chatferry.Attachments.Parent(), columns, func(rec arrow.Record) error {
+		chats, err1 := column[*array.String](rec, 0)
+		indexes, err2 := column[*array.Int64](rec, 1)
+		states, err3 := column[*array.String](rec, 2)
+		if err := cmp.Or(err1, err2, err3); err != nil {
+			return err
+		}
+		for i := range chats.Len() {
+			key := api.AttachmentKey{Chat: chats.Value(i), Index: indexes.Value(i)}
+			if wanted[key] && (!a.o.Fetched || states.Value(i) == api.FileFetched) {
+				key.Chat = strings.Clone(key.Chat)
+				held[key] = true
+			}
+		}
+		return nil
+	})
+	return held, err
+}
+
 // entryColumns are the columns of a history that are read, in this order.
 var entryColumns = []string{
 	transform.ColumnChatID, transform.ColumnIndex, "type", "attachment_url", "attachment_name", "attachment_mime_type",
@@ -152,6 +200,7 @@ var entryColumns = []string{
 // entries keeps the entries with the smallest keys behind after, all versions of each.
 type entries struct {
 	after     api.AttachmentKey
+	shards    chatferry.ShardID // only rows of Shards with greater numbers are of interest
 	most      int
 	mostBytes int64
 
@@ -175,7 +224,7 @@ func (s *entries) addAll(rec arrow.Record) error {
 		return err
 	}
 	for i := range chats.Len() {
-		if urls.IsNull(i) && (types.IsNull(i) || types.Value(i) != fileEntry) {
+		if urls.IsNull(i) && (types.IsNull(i) || types.Value(i) != fileEntry) || chatferry.ShardID(shards.Value(i)) <= s.shards {
 			continue
 		}
 		key := api.AttachmentKey{Chat: chats.Value(i), Index: int64(indexes.Value(i))}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -151,7 +152,7 @@ func TestLists(t *testing.T) {
 	}
 	t.Logf("%d visitors, %d files", len(want.visitors), len(want.files))
 	for _, kept := range []int{1_000_000, 700, 64, 7} {
-		v, a := NewVisitors(loaded, d.store), NewAttachments(loaded, d.store)
+		v, a := NewVisitors(loaded, d.store, 0), NewAttachments(loaded, d.store, AttachmentOptions{})
 		if kept < 64 { // many scans: of a part
 			v.kept, a.kept = 200, kept
 		} else {
@@ -165,7 +166,7 @@ func TestLists(t *testing.T) {
 		}
 	}
 	r := rand.New(rand.NewPCG(5, 5))
-	v, a := NewVisitors(loaded, d.store), NewAttachments(loaded, d.store)
+	v, a := NewVisitors(loaded, d.store, 0), NewAttachments(loaded, d.store, AttachmentOptions{})
 	for range 20 {
 		i, j := r.IntN(len(want.visitors)-20), r.IntN(len(want.files)-3)
 		ids, err := v.Next(t.Context(), want.visitors[i], 19)
@@ -211,11 +212,11 @@ func TestNewestVersion(t *testing.T) {
 		"bans.ndjson": `{"id":1,"type":"visitor","visitor_id":"banned"}` + "\n" + `{"id":2,"type":"ip_address","ip_address":"192.0.2.1"}` + "\n" + `{"id":3,"visitor_id":"v1"}` + "\n",
 	})
 	loaded := d.load(t)
-	if got, want := allIDs(t, NewVisitors(loaded, d.store), 2), []string{"7", "banned", "v1", "v2", "v3", "v3b"}; !slices.Equal(got, want) {
+	if got, want := allIDs(t, NewVisitors(loaded, d.store, 0), 2), []string{"7", "banned", "v1", "v2", "v3", "v3b"}; !slices.Equal(got, want) {
 		t.Errorf("the visitors are %q", got)
 	}
 	for _, kept := range []int{1, 2, 3, 1000} {
-		a := NewAttachments(loaded, d.store)
+		a := NewAttachments(loaded, d.store, AttachmentOptions{})
 		a.kept = kept
 		var got []string
 		for _, f := range allFiles(t, a, 2) {
@@ -232,10 +233,10 @@ func TestNewestVersion(t *testing.T) {
 func TestEmptyLists(t *testing.T) {
 	d := datasetOf(t, map[string]string{"goals.ndjson": `{"id":1}` + "\n"})
 	loaded := d.load(t)
-	if got := allIDs(t, NewVisitors(loaded, d.store), 5); len(got) > 0 {
+	if got := allIDs(t, NewVisitors(loaded, d.store, 0), 5); len(got) > 0 {
 		t.Errorf("visitors %q", got)
 	}
-	if got := allFiles(t, NewAttachments(loaded, d.store), 5); len(got) > 0 {
+	if got := allFiles(t, NewAttachments(loaded, d.store, AttachmentOptions{}), 5); len(got) > 0 {
 		t.Errorf("files %v", got)
 	}
 }
@@ -246,7 +247,7 @@ func TestLongIDs(t *testing.T) {
 	d := datasetOf(t, map[string]string{
 		"chats.ndjson": chatOf("a", `"`+long+`"`, "2021-01-01T00:00:00Z") + chatOf("b", `"`+longest+`"`, "2021-01-01T00:00:00Z") + chatOf("c", `"z"`, "2021-01-01T00:00:00Z"),
 	})
-	if got := allIDs(t, NewVisitors(d.load(t), d.store), 1); !slices.Equal(got, []string{longest, "z"}) {
+	if got := allIDs(t, NewVisitors(d.load(t), d.store, 0), 1); !slices.Equal(got, []string{longest, "z"}) {
 		t.Errorf("visitors %q", got)
 	}
 }
@@ -274,15 +275,15 @@ func TestShardsThatAreNotDone(t *testing.T) {
 	if committed == 0 || done == 0 {
 		t.Fatalf("%d records of unfinished Shards are committed, %d Shards are done", committed, done)
 	}
-	if got := allIDs(t, NewVisitors(loaded, d.store), 100); !slices.Equal(got, []string{"banned"}) {
+	if got := allIDs(t, NewVisitors(loaded, d.store, 0), 100); !slices.Equal(got, []string{"banned"}) {
 		t.Errorf("%d visitors", len(got))
 	}
-	if got := allFiles(t, NewAttachments(loaded, d.store), 100); len(got) > 0 {
+	if got := allFiles(t, NewAttachments(loaded, d.store, AttachmentOptions{}), 100); len(got) > 0 {
 		t.Errorf("%d files", len(got))
 	}
 	d = newDataset(t)
 	d.carryDump(t, dir, 0)
-	if got := allIDs(t, NewVisitors(d.load(t), d.store), 100); len(got) != 4001 {
+	if got := allIDs(t, NewVisitors(d.load(t), d.store, 0), 100); len(got) != 4001 {
 		t.Errorf("%d visitors", len(got))
 	}
 }
@@ -306,10 +307,10 @@ func TestScansReadLittle(t *testing.T) {
 		ask    func(s load.Opener) error
 		tables []string
 	}{
-		"visitors": {func(s load.Opener) error { _, err := NewVisitors(loaded, s).Next(t.Context(), "", 1); return err }, []string{"chats", "bans"}},
+		"visitors": {func(s load.Opener) error { _, err := NewVisitors(loaded, s, 0).Next(t.Context(), "", 1); return err }, []string{"chats", "bans"}},
 		"attachments": {
 			func(s load.Opener) error {
-				_, err := NewAttachments(loaded, s).Next(t.Context(), api.AttachmentKey{}, 1)
+				_, err := NewAttachments(loaded, s, AttachmentOptions{}).Next(t.Context(), api.AttachmentKey{}, 1)
 				return err
 			},
 			[]string{"chats", "chat_history"},
@@ -370,8 +371,8 @@ func TestDamagedFile(t *testing.T) {
 	d := datasetOf(t, map[string]string{"chats.ndjson": chatOf("a", `"v"`, "2021-01-01T00:00:00Z", sent("u"))})
 	loaded := d.load(t)
 	for _, broken := range []load.Opener{brokenStore{d.store, nil}, brokenStore{d.store, errors.New("no disk")}} {
-		_, err1 := NewVisitors(loaded, broken).Next(t.Context(), "", 1)
-		_, err2 := NewAttachments(loaded, broken).Next(t.Context(), api.AttachmentKey{}, 1)
+		_, err1 := NewVisitors(loaded, broken, 0).Next(t.Context(), "", 1)
+		_, err2 := NewAttachments(loaded, broken, AttachmentOptions{}).Next(t.Context(), api.AttachmentKey{}, 1)
 		for _, err := range []error{err1, err2} {
 			if chatferry.KindOf(err) != chatferry.KindIncompatible || !strings.Contains(err.Error(), "tables/chat") {
 				t.Errorf("the error is %v", err)
@@ -380,7 +381,7 @@ func TestDamagedFile(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := NewVisitors(loaded, d.store).Next(ctx, "", 1); !errors.Is(err, context.Canceled) {
+	if _, err := NewVisitors(loaded, d.store, 0).Next(ctx, "", 1); !errors.Is(err, context.Canceled) {
 		t.Errorf("the error is %v", err)
 	}
 }
@@ -413,3 +414,64 @@ func (z zeroed) ReadAt(p []byte, at int64) (int, error) {
 	}
 	return n, err
 }
+
+// TestListsOfWhatCame: behind a Shard only what later rows name is given, and no file that there is a record of: its
+// address may be dead by now.
+func TestListsOfWhatCame(t *testing.T) {
+	first, later := "2021-01-01T00:00:00Z", "2021-02-01T00:00:00Z"
+	d := datasetOf(t, map[string]string{
+		"chats/1.ndjson": chatOf("a", `"v1"`, first, sent("a-1")) + chatOf("b", `"v2"`, first, sent("b-1")) + chatOf("c", `"v3"`, first, sent("c-1")),
+	})
+	files := onePage{`{"chat_id":"a","index":0,"url":"a-1","status":"fetched"}`, `{"chat_id":"b","index":0,"url":"b-1","status":"failed"}`}
+	var last chatferry.ShardID
+	d.carry(t, files, func(next chatferry.ShardID) []chatferry.Shard {
+		last = next
+		return []chatferry.Shard{{ID: next, Stream: chatferry.Attachments, API: &chatferry.Range{Endpoint: api.AttachmentsEndpoint}}}
+	}, nil)
+	d.carryDump(t, dumpOf(t, map[string]string{
+		"chats/2.ndjson": chatOf("a", `"v1"`, later, sent("a-1"), sent("a-2")) + chatOf("b", `"v4"`, later, sent("b-1")) + chatOf("n", `"v5"`, later, sent("n-1")),
+	}), 0)
+	loaded := d.load(t)
+	if got, want := allIDs(t, NewVisitors(loaded, d.store, last), 2), []string{"v1", "v4", "v5"}; !slices.Equal(got, want) {
+		t.Errorf("the visitors are %q", got)
+	}
+	for o, want := range map[AttachmentOptions][]string{
+		{}:                           {"a 0", "a 1", "b 0", "c 0", "n 0"},
+		{After: last}:                {"a 1", "n 0"},
+		{After: last, Fetched: true}: {"a 1", "b 0", "n 0"},
+	} {
+		a := NewAttachments(loaded, d.store, o)
+		a.kept = 1
+		var got []string
+		for _, f := range allFiles(t, a, 2) {
+			got = append(got, fmt.Sprintf("%s %d", f.Chat, f.Index))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%+v: the files are %q, not %q", o, got, want)
+		}
+	}
+}
+
+// onePage is a Source whose only Shard has these records.
+type onePage []string
+
+func (p onePage) Open(_ context.Context, shard *chatferry.Shard, _ chatferry.Position) (chatferry.Reader, error) {
+	page := &chatferry.Page{Shard: shard, After: "end"}
+	for i, raw := range p {
+		page.Records = append(page.Records, chatferry.Record{Raw: []byte(raw), Offset: chatferry.Offset(i)})
+		page.RawBytes += int64(len(raw))
+	}
+	return &onePageReader{page}, nil
+}
+
+type onePageReader struct{ page *chatferry.Page }
+
+func (r *onePageReader) Next(context.Context) (*chatferry.Page, error) {
+	page := r.page
+	if r.page = nil; page == nil {
+		return nil, io.EOF
+	}
+	return page, nil
+}
+
+func (r *onePageReader) Close() error { return nil }

@@ -41,9 +41,9 @@ type asking struct {
 func (a *asking) Open(_ context.Context, shard *chatferry.Shard, from chatferry.Position) (r chatferry.Reader, err error) {
 	switch shard.API.Endpoint {
 	case api.VisitorsEndpoint:
-		r, err = api.NewVisitors(a.get, NewVisitors(a.dataset, a.store), shard, from)
+		r, err = api.NewVisitors(a.get, NewVisitors(a.dataset, a.store, 0), shard, from)
 	case api.AttachmentsEndpoint:
-		r, err = api.NewAttachments(a.get, NewAttachments(a.dataset, a.store), a.fetcher, shard, from)
+		r, err = api.NewAttachments(a.get, NewAttachments(a.dataset, a.store, AttachmentOptions{}), a.fetcher, shard, from)
 	default:
 		return nil, fmt.Errorf("a Shard of %s", shard.API.Endpoint)
 	}
@@ -133,7 +133,7 @@ func TestRehearsal(t *testing.T) {
 		t.Errorf("only %d runs", runs)
 	}
 	want := map[string]bool{}
-	for _, f := range allFiles(t, NewAttachments(d.load(t), d.store), 100) {
+	for _, f := range allFiles(t, NewAttachments(d.load(t), d.store, AttachmentOptions{}), 100) {
 		want[fmt.Sprintf("%s|%d", f.Chat, f.Index)] = true
 	}
 	if len(want) < 5 {
@@ -201,7 +201,7 @@ func TestRehearsal(t *testing.T) {
 // rows calls each with the rows of a table, as texts; null is nothing.
 func (d *dataset) rows(t *testing.T, table chatferry.Table, columns []string, each func(row []string)) {
 	t.Helper()
-	tables := newTables(d.load(t), d.store)
+	tables := newTables(d.load(t), d.store, 0)
 	err := tables.scan(t.Context(), table, columns, func(rec arrow.Record) error {
 		for i := range int(rec.NumRows()) {
 			row := make([]string, len(columns))

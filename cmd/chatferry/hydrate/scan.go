@@ -18,15 +18,15 @@ type tables struct {
 	names map[chatferry.Table][]string
 }
 
-// newTables takes the files that hold rows of Shards that are done.
-func newTables(d *checkpoint.Dataset, store load.Opener) tables {
+// newTables takes the files that hold rows of Shards that are done and have a number greater than after.
+func newTables(d *checkpoint.Dataset, store load.Opener, after chatferry.ShardID) tables {
 	done := map[chatferry.ShardID]bool{}
 	for i := range d.Shards {
 		done[d.Shards[i].Shard.ID] = d.Shards[i].Done
 	}
 	t := tables{store: store, names: map[chatferry.Table][]string{}}
 	for _, f := range d.Inventory() {
-		if f.Kind == chatferry.FileRows && slices.ContainsFunc(f.Parts, func(p checkpoint.PartSpan) bool { return done[p.Shard] }) {
+		if f.Kind == chatferry.FileRows && slices.ContainsFunc(f.Parts, func(p checkpoint.PartSpan) bool { return done[p.Shard] && p.Shard > after }) {
 			t.names[f.Table] = append(t.names[f.Table], f.Name)
 		}
 	}

@@ -1,6 +1,7 @@
 package hydrate
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"chatferry/checkpoint"
 	"chatferry/extract/api"
 	"chatferry/load"
+	"chatferry/transform"
 )
 
 // idsKept is how many ids one scan finds. A million visitors take twenty scans.
@@ -20,6 +22,7 @@ const idsKept = 50_000
 // Visitors names the visitors that the chats and bans of a dataset name. It is used by one goroutine.
 type Visitors struct {
 	tables tables
+	after  chatferry.ShardID
 	kept   int
 
 	block []string // found by the last scan, and not yet given
@@ -29,9 +32,10 @@ type Visitors struct {
 
 var _ api.IDs = (*Visitors)(nil)
 
-// NewVisitors returns the ids of the visitors of a dataset, whose files store opens.
-func NewVisitors(d *checkpoint.Dataset, store load.Opener) *Visitors {
-	return &Visitors{tables: newTables(d, store), kept: idsKept}
+// NewVisitors returns the ids of the visitors that rows of a dataset name, whose files store opens: rows of Shards with a
+// number greater than after.
+func NewVisitors(d *checkpoint.Dataset, store load.Opener, after chatferry.ShardID) *Visitors {
+	return &Visitors{tables: newTables(d, store, after), after: after, kept: idsKept}
 }
 
 // Next implements api.IDs.
@@ -53,13 +57,14 @@ func (v *Visitors) Next(ctx context.Context, after string, n int) ([]string, err
 func (v *Visitors) scan(ctx context.Context, after string) error {
 	found := smallest{after: after, most: v.kept}
 	for _, table := range []chatferry.Table{chatferry.Chats.Parent(), chatferry.Bans.Parent()} {
-		err := v.tables.scan(ctx, table, []string{"visitor_id"}, func(rec arrow.Record) error {
-			ids, err := column[*array.String](rec, 0)
-			if err != nil {
+		err := v.tables.scan(ctx, table, []string{"visitor_id", transform.ColumnSourceShard}, func(rec arrow.Record) error {
+			ids, err1 := column[*array.String](rec, 0)
+			shards, err2 := column[*array.Int64](rec, 1)
+			if err := cmp.Or(err1, err2); err != nil {
 				return err
 			}
 			for i := range ids.Len() {
-				if !ids.IsNull(i) {
+				if !ids.IsNull(i) && chatferry.ShardID(shards.Value(i)) > v.after {
 					found.add(ids.Value(i))
 				}
 			}
