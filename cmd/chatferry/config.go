@@ -35,6 +35,7 @@ type Config struct {
 
 	MemoryLimit   size
 	Lanes         count
+	NewestFirst   toggle
 	MaxBadRecords badLimit
 	Settle        toggle
 	KeepRetired   period

@@ -90,7 +90,7 @@ func TestEveryOptionInEveryLayer(t *testing.T) {
 	sample := map[string]string{
 		"from": "/a", "to": "/b", "streams": "chats", "since": "2020-01-01T00:00:00Z", "until": "2021-01-01T00:00:00Z", "limit": "7",
 		"part-size": "3MiB", "part-records": "9", "shard-size": "5MiB", "page-size": "2MiB", "record-limit": "7MiB",
-		"memory-limit": "300MiB", "lanes": "7", "max-bad-records": "3%", "check-source": "true", "deadline": "5m",
+		"memory-limit": "300MiB", "lanes": "7", "newest-first": "true", "max-bad-records": "3%", "check-source": "true", "deadline": "5m",
 		"min-free": "7MiB", "take-over": "true", "progress": "log", "json": "true", "log-format": "json", "log-level": "debug",
 		"yes": "true", "incremental": "true", "settle": "true", "keep-retired": "2h", "drop-deleted": "true", "fetch": "visitors,attachments", "rate": "300", "rate-share": "55.5%", "patience": "7m", "overlap": "11m",
 		"allow-missing": "agent_events,bans", "token-file": "/t.json", "token-command": "pass show chat",

@@ -60,7 +60,7 @@ var options = []option{
 	},
 	{
 		name: "incremental", class: local, value: func(c *Config) value { return &c.Incremental },
-		help: "of a complete account, read what changed since; a run without it leaves a complete dataset as it is",
+		help: "for runs on a schedule: of a complete account, read what changed since; each run leaves a run-done, be there news or not",
 	},
 	{
 		name: "limit", class: shaping, arg: "N", value: func(c *Config) value { return &c.Limit },
@@ -100,6 +100,10 @@ var options = []option{
 	{
 		name: "lanes", class: operation, arg: "N", value: func(c *Config) value { return &c.Lanes },
 		help: "Shards carried side by side; the default is the number of processors, at most 8",
+	},
+	{
+		name: "newest-first", class: operation, value: func(c *Config) value { return &c.NewestFirst },
+		help: "carry recent history first: the windows of an account from the newest back, the files of a dump from the last name back",
 	},
 	{
 		name: "max-bad-records", class: operation, arg: "N|P%", value: func(c *Config) value { return &c.MaxBadRecords },

@@ -82,6 +82,9 @@ func (c *carriage) workOf(states []checkpoint.ShardState) *work {
 			w.shards = append(w.shards, &s.Shard)
 		}
 	}
+	if c.NewestFirst {
+		newestFirst(w.shards)
+	}
 	return w
 }
 

@@ -11,7 +11,7 @@ import (
 
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
-	"memory-limit", "lanes", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
+	"memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
 	"progress", "json",
 }
