@@ -77,6 +77,9 @@ type Publisher interface {
 	Unpublish(ctx context.Context, f PartFile) error
 	// ListStaged lists what is staged for a Shard; for Shard 0, which there is not, what is staged for replaces.
 	ListStaged(ctx context.Context, shard ShardID) ([]Staged, error)
+	// StagedShards names the Shards for which something is staged, each once, in any order; 0 stands for replaces. It costs
+	// one look, however many Shards there are.
+	StagedShards(ctx context.Context) ([]ShardID, error)
 	// Unstage removes one staged file. One that is not there is done.
 	Unstage(ctx context.Context, s Staged) error
 }

@@ -21,6 +21,8 @@ type Config struct {
 	// Seen, if set, is how many records the dataset log had when the caller looked at the dataset; see Dataset.Records.
 	// If another run has appended since, Begin ends with KindFenced, since what the caller planned no longer holds.
 	Seen *uint64
+	// Known, if set, is the dataset as the caller read it before. What it holds is not read again.
+	Known *Dataset
 
 	Now   func() time.Time // nil: time.Now
 	Nonce func() string    // nil: 128 random bits
@@ -36,9 +38,10 @@ type Run struct {
 	mu        sync.Mutex
 	w         writer
 	facts     *facts
-	fence     error                        // set when this run was found to be overtaken
-	published map[chatferry.ShardID]uint64 // every Part of the Shard up to this one is, as this run knows
-	known     *Dataset                     // what was read to check a replace; nil before the first
+	fence     error                            // set when this run was found to be overtaken
+	published map[chatferry.ShardID]uint64     // every Part of the Shard up to this one is, as this run knows
+	known     *Dataset                         // what was read to check a replace; nil before the first
+	ended     map[chatferry.ShardID]ShardState // the Shards that are done, whose logs cannot change any more; without Parts
 }
 
 var _ chatferry.Checkpointer = (*Run)(nil)
@@ -61,7 +64,20 @@ func Begin(ctx context.Context, cfg Config, open RunOpen) (*Run, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Run{cfg: cfg, open: open, facts: newFacts(f, begin), published: map[chatferry.ShardID]uint64{}}
+	r := &Run{
+		cfg: cfg, open: open, facts: newFacts(f, begin), published: map[chatferry.ShardID]uint64{},
+		ended: map[chatferry.ShardID]ShardState{},
+	}
+	if d := cfg.Known; d != nil && d.facts.begin == begin {
+		r.facts = d.facts.clone()
+		r.known = d.clone(r.facts)
+		for i := range d.Shards {
+			if s := d.Shards[i]; s.Done {
+				s.Commits, s.sums = nil, nil
+				r.ended[s.Shard.ID] = s
+			}
+		}
+	}
 	for {
 		if err := r.tryOpen(ctx); err == nil {
 			break
@@ -107,7 +123,7 @@ func (r *Run) tryOpen(ctx context.Context) error {
 		}
 	}
 	if changed := r.facts.changedShaping(r.open.Shaping); len(changed) > 0 {
-		states, err := tails(ctx, r.cfg.Logs, r.facts)
+		states, err := r.tails(ctx)
 		if err != nil {
 			return err
 		}
@@ -147,7 +163,34 @@ func (r *Run) UUID() string { return r.facts.format.Dataset }
 func (r *Run) Shards(ctx context.Context) ([]ShardState, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return tails(ctx, r.cfg.Logs, r.facts)
+	return r.tails(ctx)
+}
+
+// tails reads the end of the log of every Shard that is not known to be done; the caller holds the lock.
+func (r *Run) tails(ctx context.Context) ([]ShardState, error) {
+	states := make([]ShardState, len(r.facts.shards))
+	for i, shard := range r.facts.shards {
+		if s, ok := r.ended[shard.ID]; ok {
+			s.Totals = s.Totals.clone()
+			states[i] = s
+			continue
+		}
+		s := ShardState{Shard: shard, Added: r.facts.added[i]}
+		last, head, err := readTail(ctx, r.cfg.Logs, r.facts.format.Dataset, r.facts.begin, shard.ID.String())
+		if err != nil {
+			return nil, err
+		}
+		s.Head = head
+		if last != nil {
+			s.N, s.Epoch, s.At = last.N, last.Epoch, last.Time
+			s.Totals, s.Done = *last.Totals, last.Kind == KindDone
+		}
+		if s.Done {
+			r.ended[shard.ID] = s
+		}
+		states[i] = s
+	}
+	return states, nil
 }
 
 // AddShards adds Shards to the dataset. Their ids must be greater than any that was given before.
@@ -233,8 +276,9 @@ type End struct {
 	Unavailable map[chatferry.Stream]chatferry.Availability
 }
 
-// Done ends the run: it removes what older runs left in staging of Shards that are done, and appends run-done with the
-// heads of all logs and the books. All Lanes must have joined. It returns the record's body.
+// Done ends the run: it removes what older runs left in staging of Shards that are done, and appends run-done with the heads
+// of the logs that have grown since the last run that ended, and the books. All Lanes must have joined. It returns the
+// record's body.
 func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 	if err := r.Overtaken(ctx); err != nil {
 		return nil, err
@@ -244,7 +288,7 @@ func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	states, err := tails(ctx, r.cfg.Logs, r.facts)
+	states, err := r.tails(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -253,27 +297,26 @@ func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 		Heads: map[string]Head{},
 	}
 	for _, s := range states {
-		if s.N == 0 {
-			continue
+		log, head := s.Shard.ID.String(), Head{s.N, s.Head}
+		folder := logFolder + "/" + log
+		if s.N > 0 && r.facts.heads[log] != head {
+			// The heads must not name records that a power loss could take away: a run that was overtaken may have been
+			// killed between link and fsync.
+			if err := r.cfg.Logs.Sync(ctx, folder); err != nil {
+				return nil, explain("make durable", folder, err)
+			}
+			done.Heads[log] = head
 		}
-		// The heads must not name records that a power loss could take away: a run that was overtaken may have been
-		// killed between link and fsync.
-		folder := logFolder + "/" + s.Shard.ID.String()
-		if err := r.cfg.Logs.Sync(ctx, folder); err != nil {
-			return nil, explain("make durable", folder, err)
+		// Nobody opens it again, so what was left half-made in its log is removed here; a power loss may have brought it
+		// back.
+		if s.Done {
+			if err := r.cfg.Logs.Sweep(ctx, folder, r.w.epoch); err != nil {
+				return nil, explain("sweep", folder, err)
+			}
 		}
-		done.Heads[s.Shard.ID.String()] = Head{s.N, s.Head}
-		if !s.Done {
-			continue
-		}
-		// Every Part of a Shard that is done is published, so nothing that is staged for it is needed any more. Nobody
-		// opens it again either, so what was left half-made in its log is removed here.
-		if err := r.cfg.Logs.Sweep(ctx, folder, r.w.epoch); err != nil {
-			return nil, explain("sweep", folder, err)
-		}
-		if err := sweepStaged(ctx, r.cfg.Publisher, s.Shard.ID, r.w.epoch+1, nil); err != nil {
-			return nil, err
-		}
+	}
+	if err := sweepDone(ctx, r.cfg.Publisher, states, r.w.epoch+1); err != nil {
+		return nil, err
 	}
 	if done.Books, done.Tables, err = sum(states, r.facts); err != nil {
 		return nil, err

@@ -33,6 +33,7 @@ type facts struct {
 	byID     map[chatferry.ShardID]int
 	replaces []ReplaceState
 	retired  map[string]bool
+	heads    map[string]Head // of Shard logs, as the runs that ended left them
 
 	// shapedSince is the epoch from which on all runs have the same shaping settings as the last.
 	shapedSince uint64
@@ -44,8 +45,17 @@ type facts struct {
 func newFacts(f format, begin chatferry.SHA256) *facts {
 	return &facts{
 		format: f, begin: begin, head: begin,
-		byID: map[chatferry.ShardID]int{}, retired: map[string]bool{},
+		byID: map[chatferry.ShardID]int{}, retired: map[string]bool{}, heads: map[string]Head{},
 	}
+}
+
+// clone returns a copy that shares no memory with f that is written to.
+func (f *facts) clone() *facts {
+	c := *f
+	c.runs, c.shards, c.added = slices.Clone(f.runs), slices.Clone(f.shards), slices.Clone(f.added)
+	c.replaces = slices.Clone(f.replaces)
+	c.byID, c.retired, c.heads = maps.Clone(f.byID), maps.Clone(f.retired), maps.Clone(f.heads)
+	return &c
 }
 
 // read folds every record behind the last one folded.
@@ -115,6 +125,7 @@ func (f *facts) fold(r *Record, sum chatferry.SHA256) error {
 	case KindRunDone:
 		run := &f.runs[len(f.runs)-1]
 		run.Done, run.DoneAt = r.RunDone, r.Time
+		maps.Copy(f.heads, r.RunDone.Heads)
 	}
 	f.n, f.head = r.N, sum
 	return nil

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
+	"strconv"
 	"time"
 
 	"chatferry"
@@ -40,6 +42,9 @@ type Dataset struct {
 	facts   *facts
 	account *account
 	Shards  []ShardState // in the order of their ids
+
+	whole bool // the logs were read as a whole once: those of Shards that are done are not looked at again
+	seen  int  // runs whose heads were checked
 }
 
 // loadTries bounds how often Load begins again because a live run changed which files there are.
@@ -53,27 +58,64 @@ func Load(ctx context.Context, logs LogStore) (*Dataset, error) {
 		return nil, err
 	}
 	d := &Dataset{facts: newFacts(f, begin)}
+	return d, d.read(ctx, logs)
+}
+
+// Later returns the dataset as it is now: it reads only what is new in the logs since d was read, and nothing of Shards that
+// were done by then. What it returns shares no memory with d that is written to.
+func (d *Dataset) Later(ctx context.Context, logs LogStore) (*Dataset, error) {
+	_, begin, err := readFormat(ctx, logs)
+	if err != nil {
+		return nil, err
+	}
+	if begin != d.facts.begin {
+		return Load(ctx, logs) // it was discarded, and begun anew
+	}
+	later := d.clone(d.facts.clone())
+	return later, later.read(ctx, logs)
+}
+
+// clone returns a Dataset with other facts that shares no memory with d that is written to.
+func (d *Dataset) clone(f *facts) *Dataset {
+	c := &Dataset{facts: f, Shards: slices.Clone(d.Shards), whole: d.whole, seen: len(d.facts.runs)}
+	if c.seen > 0 && d.facts.runs[c.seen-1].Done == nil {
+		c.seen-- // it may still end
+	}
+	for i := range c.Shards {
+		if s := &c.Shards[i]; !s.Done {
+			s.Commits, s.sums = slices.Clone(s.Commits), slices.Clone(s.sums)
+		}
+	}
+	return c
+}
+
+// read reads what is new in all logs, and checks it.
+func (d *Dataset) read(ctx context.Context, logs LogStore) error {
 	for try := range loadTries {
 		last, err := lastNumber(ctx, logs, DatasetLog)
 		if err != nil {
-			return nil, err
+			return err
+		}
+		if last < d.facts.n {
+			return damaged(recordName(DatasetLog, d.facts.n), errors.New("it was there, and is gone"))
 		}
 		if try > 0 && last == d.facts.n {
 			break
 		}
 		if err := d.facts.read(ctx, logs, last); err != nil {
-			return nil, err
+			return err
 		}
 		// The Shard logs are read after the dataset log, so that they reach at least as far as the heads in it. A
 		// replace that ends meanwhile retires files that were read as living: then all of it is looked at again.
 		if err := d.readShards(ctx, logs); err != nil {
-			return nil, err
+			return err
 		}
+		d.whole = true
 	}
 	if err := d.checkHeads(); err != nil {
-		return nil, err
+		return err
 	}
-	return d, d.settle()
+	return d.settle()
 }
 
 // settle folds the replaces over the Shard logs.
@@ -87,11 +129,15 @@ func (d *Dataset) settle() error {
 	return nil
 }
 
-// readShards reads of every Shard's log what is new.
+// readShards reads of every Shard's log what is new. Nothing may stand behind the record that says that a Shard is done;
+// that nothing does is seen when the logs are read as a whole.
 func (d *Dataset) readShards(ctx context.Context, logs LogStore) error {
 	for i, shard := range d.facts.shards {
 		if i == len(d.Shards) {
 			d.Shards = append(d.Shards, ShardState{Shard: shard, Added: d.facts.added[i], Head: d.facts.begin})
+		}
+		if d.whole && d.Shards[i].Done {
+			continue
 		}
 		if err := d.Shards[i].read(ctx, logs, d.facts.format.Dataset); err != nil {
 			return err
@@ -197,15 +243,16 @@ func (s *ShardState) takeBack(r *Reopen) (before Totals, err error) {
 
 // checkHeads holds every log against what the runs that ended say about it.
 func (d *Dataset) checkHeads() error {
-	for _, run := range d.facts.runs {
+	for _, run := range d.facts.runs[d.seen:] {
 		if run.Done == nil {
 			continue
 		}
-		for _, s := range d.Shards {
-			log := s.Shard.ID.String()
-			head, ok := run.Done.Heads[log]
-			switch {
-			case !ok:
+		for log, head := range run.Done.Heads {
+			i, ok := d.index(log)
+			if !ok {
+				continue
+			}
+			switch s := &d.Shards[i]; {
 			case s.N < head.N:
 				return damaged(recordName(log, head.N), fmt.Errorf("it is missing, but the run of epoch %d ended with it", run.Epoch))
 			case head.N == 0 || s.sums[head.N-1] != head.SHA256:
@@ -216,20 +263,12 @@ func (d *Dataset) checkHeads() error {
 	return nil
 }
 
-// tails reads the end of every Shard's log.
-func tails(ctx context.Context, logs LogStore, f *facts) ([]ShardState, error) {
-	states := make([]ShardState, len(f.shards))
-	for i, shard := range f.shards {
-		states[i] = ShardState{Shard: shard, Added: f.added[i]}
-		last, head, err := readTail(ctx, logs, f.format.Dataset, f.begin, shard.ID.String())
-		if err != nil {
-			return nil, err
-		}
-		states[i].Head = head
-		if last != nil {
-			states[i].N, states[i].Epoch, states[i].At = last.N, last.Epoch, last.Time
-			states[i].Totals, states[i].Done = *last.Totals, last.Kind == KindDone
-		}
+// index returns the index of the Shard whose log has that name.
+func (d *Dataset) index(log string) (int, bool) {
+	id, err := strconv.ParseUint(log, 10, 64)
+	if err != nil {
+		return 0, false
 	}
-	return states, nil
+	i, ok := d.facts.byID[chatferry.ShardID(id)]
+	return i, ok
 }

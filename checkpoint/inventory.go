@@ -153,13 +153,5 @@ func (d *Dataset) Sweep(ctx context.Context, pub chatferry.Publisher) error {
 			return err
 		}
 	}
-	for _, s := range d.Shards {
-		if !s.Done {
-			continue
-		}
-		if err := sweepStaged(ctx, pub, s.Shard.ID, math.MaxUint64, nil); err != nil {
-			return err
-		}
-	}
-	return nil
+	return sweepDone(ctx, pub, d.Shards, math.MaxUint64)
 }

@@ -90,7 +90,8 @@ type RunDone struct {
 	// Unavailable are the Streams that the source did not give. Their Shards are not done.
 	Unavailable map[chatferry.Stream]chatferry.Availability `json:"unavailable,omitempty"`
 
-	// Heads are the ends of all Shard logs as this run left them. A log that is shorter later has lost its tail.
+	// Heads are the ends of the Shard logs as this run left them, of those that are not as the last run that ended left
+	// them. A log that is shorter later has lost its tail.
 	Heads  map[string]Head                      `json:"heads"`
 	Books  map[chatferry.Stream]chatferry.Books `json:"books"`
 	Tables map[chatferry.Table]TableTotals      `json:"tables"`

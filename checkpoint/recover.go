@@ -187,3 +187,21 @@ func sweepStaged(ctx context.Context, pub chatferry.Publisher, shard chatferry.S
 	}
 	return nil
 }
+
+// sweepDone removes what is staged for Shards that are done, by runs with an epoch below: every Part of such a Shard is
+// published, so that nothing of it is needed any more, and nobody opens the Shard again.
+func sweepDone(ctx context.Context, pub chatferry.Publisher, states []ShardState, below uint64) error {
+	staged, err := pub.StagedShards(ctx)
+	if err != nil {
+		return explain("list what is staged", "for all shards", err)
+	}
+	for _, s := range states {
+		if !s.Done || !slices.Contains(staged, s.Shard.ID) {
+			continue
+		}
+		if err := sweepStaged(ctx, pub, s.Shard.ID, below, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

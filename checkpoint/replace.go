@@ -92,6 +92,7 @@ func (r *Run) checkReplace(ctx context.Context, body *Replace) error {
 		r.known = nil
 		return err
 	}
+	d.whole = true
 	if err := d.settle(); err != nil {
 		return err
 	}

@@ -114,6 +114,21 @@ func (s *stubStore) remove(name string) error {
 var stagedForm = regexp.MustCompile(`^(?:(\d{12})|r\d{12})\.e(\d+)\.`)
 
 func (s *stubStore) ListStaged(_ context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
+	all, err := s.staged()
+	return slices.DeleteFunc(all, func(f chatferry.Staged) bool { return f.Shard != shard }), err
+}
+
+func (s *stubStore) StagedShards(context.Context) ([]chatferry.ShardID, error) {
+	all, err := s.staged()
+	shards := map[chatferry.ShardID]bool{}
+	for _, f := range all {
+		shards[f.Shard] = true
+	}
+	return slices.Sorted(maps.Keys(shards)), err
+}
+
+// staged lists what is staged for any Shard.
+func (s *stubStore) staged() ([]chatferry.Staged, error) {
 	names, err := s.fsys.ReadDir(stagingFolder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
@@ -121,14 +136,20 @@ func (s *stubStore) ListStaged(_ context.Context, shard chatferry.ShardID) ([]ch
 	var out []chatferry.Staged
 	for _, name := range names {
 		m := stagedForm.FindStringSubmatch(name)
-		if m == nil || m[1] != shard.String() && (m[1] != "" || shard != replacements) {
+		if m == nil {
 			continue
+		}
+		shard := uint64(replacements)
+		if m[1] != "" {
+			if shard, err = strconv.ParseUint(m[1], 10, 64); err != nil {
+				return nil, err
+			}
 		}
 		epoch, err := strconv.ParseUint(m[2], 10, 64)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, chatferry.Staged{Ref: stagingFolder + "/" + name, Shard: shard, Epoch: epoch})
+		out = append(out, chatferry.Staged{Ref: stagingFolder + "/" + name, Shard: chatferry.ShardID(shard), Epoch: epoch})
 	}
 	return out, nil
 }

@@ -33,11 +33,7 @@ func (h held) total() (n int) {
 // holds reads from the files of the Inventory what the dataset holds of every Stream, without what was superseded.
 func (v *virtual) holds() (map[chatferry.Stream]held, *checkpoint.Dataset) {
 	v.t.Helper()
-	a := &app{environment: &environment{program: "chatferry"}}
-	d, err := a.openDataset(v.t.Context(), v.root)
-	if err != nil {
-		v.t.Fatal(err)
-	}
+	d := v.dataset()
 	out := map[chatferry.Stream]held{}
 	add := func(s chatferry.Stream, sum []byte) {
 		if out[s] == nil {

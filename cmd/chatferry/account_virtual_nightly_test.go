@@ -13,7 +13,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 
 	"chatferry"
-	"chatferry/checkpoint"
 	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/chatapi"
 	"chatferry/load"
@@ -42,7 +41,7 @@ func TestNightlyRuns(t *testing.T) {
 			v.change(night, changes)
 			time.Sleep(time.Hour)
 			v.mustCarry(append(how, "--incremental")...)
-			n := len(v.inventory())
+			n := len(v.dataset().Inventory())
 			most = max(most, n)
 			if night%20 == 0 {
 				t.Logf("night %d: %d files of the dataset, %d in all", night, n, len(v.files()))
@@ -53,7 +52,7 @@ func TestNightlyRuns(t *testing.T) {
 			t.Errorf("seed %d: there were %d files", seed, most)
 		}
 		kept := v.rows()
-		_, before := v.holds()
+		before := v.dataset()
 		v.root = filepath.Join(t.TempDir(), "fresh")
 		v.mustCarry(how...)
 		fresh := v.rows()
@@ -98,21 +97,20 @@ func (v *virtual) change(night, n int) {
 	}
 }
 
-func (v *virtual) inventory() []checkpoint.InventoryFile {
+// dataset is the dataset as it is.
+func (v *virtual) dataset() *dataset {
 	v.t.Helper()
-	_, d := v.holds()
-	return d.Inventory()
+	d, err := (&app{environment: &environment{program: "chatferry"}}).openDataset(v.t.Context(), v.root)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return d
 }
 
 // rows are those of every table as text, without the columns that say where they were read; how often each is there.
 func (v *virtual) rows() map[chatferry.Table]map[string]int {
 	v.t.Helper()
-	_, d := v.holds()
-	a := &app{environment: &environment{program: "chatferry"}}
-	target, err := a.openTarget(v.root)
-	if err != nil {
-		v.t.Fatal(err)
-	}
+	d := v.dataset()
 	out := map[chatferry.Table]map[string]int{}
 	for _, f := range d.Inventory() {
 		if f.Kind != chatferry.FileRows {
@@ -121,7 +119,7 @@ func (v *virtual) rows() map[chatferry.Table]map[string]int {
 		if out[f.Table] == nil {
 			out[f.Table] = map[string]int{}
 		}
-		err := load.Scan(v.t.Context(), target.store, f.Name, nil, func(rec arrow.Record) error {
+		err := load.Scan(v.t.Context(), d.store, f.Name, nil, func(rec arrow.Record) error {
 			for i := range int(rec.NumRows()) {
 				var b strings.Builder
 				for c := range int(rec.NumCols()) {

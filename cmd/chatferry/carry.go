@@ -139,7 +139,8 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if before != nil {
 		seen = before.Records()
 	}
-	run, err := checkpoint.Begin(ctx, checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store, Seen: &seen}, c.runOpen())
+	cfg := checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store, Seen: &seen, Known: before}
+	run, err := checkpoint.Begin(ctx, cfg, c.runOpen())
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,7 @@ type app struct {
 	printed bool // the JSON object of the result is on stdout
 	// verdict turns the error with which a run ended into the one that is told; nil leaves it as it is.
 	verdict func(error) error
+	loaded  map[string]*lastLoaded // by the root of a dataset
 }
 
 // run is the whole program: it returns the exit code.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"chatferry"
@@ -24,6 +25,13 @@ type target struct {
 	fsys  atomicfile.FS
 	logs  *checkpoint.DiskLogs
 	store *disk.Store
+	last  *lastLoaded
+}
+
+// lastLoaded is a dataset as it was last loaded, so that a call which looks at it again reads what is new alone.
+type lastLoaded struct {
+	mu sync.Mutex
+	d  *checkpoint.Dataset // nil: it was not loaded, or there was none
 }
 
 // openTarget opens a root that must exist. It changes nothing.
@@ -43,7 +51,13 @@ func (a *app) openTarget(root string) (*target, error) {
 	if fsys, err = injectFaults(fsys); err != nil {
 		return nil, err
 	}
-	return &target{root: abs, fsys: fsys, logs: checkpoint.NewDiskLogs(fsys), store: disk.New(fsys)}, nil
+	if a.loaded == nil {
+		a.loaded = map[string]*lastLoaded{}
+	}
+	if a.loaded[abs] == nil {
+		a.loaded[abs] = &lastLoaded{}
+	}
+	return &target{root: abs, fsys: fsys, logs: checkpoint.NewDiskLogs(fsys), store: disk.New(fsys), last: a.loaded[abs]}, nil
 }
 
 // makeTarget opens a root for writing. The folder is made if need be; one that holds something else than a dataset is
@@ -71,10 +85,19 @@ func (a *app) makeTarget(root string) (*target, error) {
 }
 
 // load folds the logs. It returns nil without an error if there is no dataset yet.
-func (t *target) load(ctx context.Context) (*checkpoint.Dataset, error) {
-	d, err := checkpoint.Load(ctx, t.logs)
+func (t *target) load(ctx context.Context) (d *checkpoint.Dataset, err error) {
+	t.last.mu.Lock()
+	defer t.last.mu.Unlock()
+	if t.last.d == nil {
+		d, err = checkpoint.Load(ctx, t.logs)
+	} else {
+		d, err = t.last.d.Later(ctx, t.logs)
+	}
 	if errors.Is(err, checkpoint.ErrNoDataset) {
-		return nil, nil
+		d, err = nil, nil
+	}
+	if err == nil {
+		t.last.d = d
 	}
 	return d, err
 }

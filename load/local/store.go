@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -107,20 +108,41 @@ func (s *Store) Open(_ context.Context, name string) (load.ReadFile, error) {
 
 // ListStaged implements chatferry.Publisher.
 func (s *Store) ListStaged(_ context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
+	var out []chatferry.Staged
+	err := s.eachStaged(func(f chatferry.Staged) {
+		if f.Shard == shard {
+			out = append(out, f)
+		}
+	})
+	return out, err
+}
+
+// StagedShards implements chatferry.Publisher.
+func (s *Store) StagedShards(context.Context) ([]chatferry.ShardID, error) {
+	var out []chatferry.ShardID
+	err := s.eachStaged(func(f chatferry.Staged) {
+		if !slices.Contains(out, f.Shard) {
+			out = append(out, f.Shard)
+		}
+	})
+	return out, err
+}
+
+// eachStaged visits every file in the staging folder that is chatferry's.
+func (s *Store) eachStaged(visit func(chatferry.Staged)) error {
 	names, err := s.fs.ReadDir(stagingDir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, atomicfile.Explain("list folder", stagingDir, err)
+		return atomicfile.Explain("list folder", stagingDir, err)
 	}
-	var out []chatferry.Staged
 	for _, name := range names {
-		if id, epoch, ok := parseStagingName(name); ok && id == shard {
-			out = append(out, chatferry.Staged{Ref: path.Join(stagingDir, name), Shard: id, Epoch: epoch})
+		if id, epoch, ok := parseStagingName(name); ok {
+			visit(chatferry.Staged{Ref: path.Join(stagingDir, name), Shard: id, Epoch: epoch})
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // Unstage implements chatferry.Publisher.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 	"testing"
 
@@ -111,6 +112,13 @@ func wantStaged(t *testing.T, s load.Store, shard chatferry.ShardID, want int) [
 	}
 	if len(list) != want {
 		t.Errorf("%d files of Shard %s in staging, want %d: %v", len(list), shard, want, list)
+	}
+	shards, err := s.StagedShards(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.Contains(shards, shard) != (want > 0) {
+		t.Errorf("the Shards with files in staging are %v, but Shard %s has %d", shards, shard, want)
 	}
 	return list
 }

@@ -236,6 +236,19 @@ func (m *Memory) ListStaged(_ context.Context, shard chatferry.ShardID) ([]chatf
 	return out, nil
 }
 
+// StagedShards implements chatferry.Publisher.
+func (m *Memory) StagedShards(context.Context) ([]chatferry.ShardID, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []chatferry.ShardID
+	for _, f := range m.staged {
+		if !slices.Contains(out, f.target.Shard) {
+			out = append(out, f.target.Shard)
+		}
+	}
+	return out, nil
+}
+
 // Unstage implements chatferry.Publisher.
 func (m *Memory) Unstage(_ context.Context, s chatferry.Staged) error {
 	m.mu.Lock()
