@@ -76,7 +76,9 @@ type schedule struct {
 
 func (s *schedule) start() error {
 	s.started++
-	a := start(s.disk, s.load, fmt.Sprintf("w%d", s.started))
+	load := s.load
+	load.knows = s.started%2 == 0
+	a := start(s.disk, load, fmt.Sprintf("w%d", s.started))
 	s.note("start %d", s.started)
 	if a.step(faultfs.Fault{}) {
 		s.live = append(s.live, a)

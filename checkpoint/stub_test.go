@@ -159,6 +159,8 @@ func (s *stubStore) Unstage(_ context.Context, st chatferry.Staged) error { retu
 // workload is a small source: Shards of a few Parts, every Part with the rows of two tables.
 type workload struct {
 	shards, parts int
+	// knows reads the dataset before the run begins, as the program does, and lets the run go on from there.
+	knows bool
 	// retry opens a Shard again in the same run after an error that is no fence.
 	retry bool
 	// committed is told of every Commit that returned nil, replaced of every Replace.
@@ -240,8 +242,15 @@ var stubTime = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 
 func (p *process) begin(ctx context.Context) (err error) {
 	p.store = newStubStore(p.fsys)
+	logs := NewDiskLogs(p.fsys)
+	var known *Dataset
+	if p.knows {
+		if known, err = Load(ctx, logs); err != nil && !errors.Is(err, ErrNoDataset) {
+			return err
+		}
+	}
 	p.run, err = Begin(ctx, Config{
-		Logs: NewDiskLogs(p.fsys), Publisher: p.store, Nonce: p.nonce,
+		Logs: logs, Publisher: p.store, Known: known, Nonce: p.nonce,
 		Now: func() time.Time { return stubTime.Add(p.late) },
 	}, RunOpen{
 		RunID: p.name, Tool: "test", Source: "stub", Host: "host", PID: 1,
