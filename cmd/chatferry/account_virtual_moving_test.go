@@ -7,13 +7,22 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
+	"strings"
+	"sync"
+	"syscall"
 	"testing"
 	"time"
 
+	"github.com/apache/arrow/go/v17/arrow"
+
 	"chatferry"
+	"chatferry/checkpoint/atomicfile"
+	"chatferry/checkpoint/atomicfile/faultfs"
 	"chatferry/extract/api"
 	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/chatapi"
+	"chatferry/load"
+	"chatferry/transform"
 )
 
 var (
@@ -30,6 +39,7 @@ type moving struct {
 	rate    int
 	cuts    []time.Duration // after which runs are cut short, the odd ones without a chance to seal
 	pause   time.Duration   // between two runs
+	deaths  []int           // operations of settling, and then of compacting, before which runs lose their disk for good
 }
 
 // drawMoving makes an account of a seed. Every sixteenth has a storm of 2,500 chats within one second.
@@ -67,11 +77,15 @@ func drawMoving(seed uint64) moving {
 	for range upTo(2) {
 		m.cuts = append(m.cuts, time.Duration(10+upTo(900))*time.Second)
 	}
+	for range upTo(3) {
+		m.deaths = append(m.deaths, 1+upTo(140))
+	}
 	return m
 }
 
-// However an account changes while it is carried, no id is missing, and of each record the newest version that bears a
-// time up to the watermark was read, or a newer one.
+// However an account changes while it is carried, and wherever runs end, inside settling and compacting too, no id is
+// missing, of each record the newest version that bears a time up to the watermark is there, or a newer one, and none is
+// there twice.
 func TestMovingAccount(t *testing.T) {
 	for seed := *movingFirst; seed < *movingFirst+uint64(*movingCount); seed++ {
 		t.Run(strconv.FormatUint(seed, 10), func(t *testing.T) {
@@ -131,7 +145,61 @@ func carryMoving(t *testing.T, m moving) {
 	if stats.Total() > 2*int64(pages) {
 		t.Errorf("%d requests for %d pages", stats.Total(), pages)
 	}
+	v.holdsMoving(m, got, mark)
+
+	// It goes on changing. Of later runs some lose their disk while they settle, and of compactions while they work.
+	for i, at := range append(m.deaths, 0) {
+		time.Sleep(m.pause)
+		for _, again := range [][]string{{"run", "--from", "http://127.0.0.1:9", "--to", v.root, "--incremental"}, {"compact", v.root}} {
+			died := v.losesDisk(at)
+			e = v.program(t.Context(), append(again, "--json")...)
+			v.disk = nil
+			if e.code == exitDone {
+				continue
+			}
+			if !died() || e.code != exitEnvironment {
+				t.Fatalf("%s %d: exit code %d: %s", again[0], i, e.code, e.stderr)
+			}
+			t.Logf("%s lost its disk before operation %d", again[0], at)
+			break // it is not complete, and cannot be compacted
+		}
+	}
+	if mark, err = time.Parse(time.RFC3339, e.result(t).Watermark); err != nil {
+		t.Fatal(err)
+	}
+	got, _ = v.holds()
+	v.holdsMoving(m, got, mark)
+}
+
+// losesDisk lets the next calls lose their disk before an operation of settling or compacting: none that changes it is done
+// from there on. 0: they keep it. What it returns tells whether that has happened.
+func (v *virtual) losesDisk(at int) (died func() bool) {
+	n := 0
+	var mu sync.Mutex
+	act := func(_ int, _, name string) error {
+		mu.Lock()
+		defer mu.Unlock()
+		if n > 0 || strings.HasPrefix(name, "_chatferry/keys") || strings.HasPrefix(name, "_chatferry/staging/r") {
+			n++
+		}
+		if at > 0 && n >= at {
+			return syscall.EIO
+		}
+		return nil
+	}
+	v.disk = func(fsys atomicfile.FS) (atomicfile.FS, error) { return faultfs.Counted(fsys, act), nil }
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return at > 0 && n >= at
+	}
+}
+
+// holdsMoving compares what the dataset holds with the account, up to the watermark.
+func (v *virtual) holdsMoving(m moving, got map[chatferry.Stream]held, mark time.Time) {
+	v.t.Helper()
 	v.holdsNewest(got[chatferry.Chats], mark)
+	v.oneRowEach()
 	for _, s := range []chatferry.Stream{chatferry.AgentTimeline, chatferry.AgentEvents, chatferry.DepartmentEvents, chatferry.Conversions} {
 		missing, n := 0, 0
 		for e := range v.server.Ledger(s) {
@@ -140,13 +208,50 @@ func carryMoving(t *testing.T, m moving) {
 			}
 			if n++; got[s][e.SHA256] == 0 {
 				if missing++; missing <= 3 {
-					t.Errorf("%s: %s of %s is missing", s, e.Key, time.UnixMicro(e.Updated).UTC())
+					v.t.Errorf("%s: %s of %s is missing", s, e.Key, time.UnixMicro(e.Updated).UTC())
 				}
 			}
 		}
 		if missing > 0 {
-			t.Errorf("%s: %d of %d records are missing", s, missing, n)
+			v.t.Errorf("%s: %d of %d records are missing", s, missing, n)
 		}
+	}
+}
+
+// oneRowEach sees that every chat has one row, and that the rows of the child tables are of that very record.
+func (v *virtual) oneRowEach() {
+	v.t.Helper()
+	d := v.dataset()
+	source := []string{transform.ColumnSourceShard, transform.ColumnSourceOffset}
+	of := map[string]string{} // by the chat, where its row was read
+	each := func(table chatferry.Table, key string, visit func(id, place string)) {
+		for _, f := range d.Inventory() {
+			if f.Kind != chatferry.FileRows || f.Table != table {
+				continue
+			}
+			err := load.Scan(v.t.Context(), d.store, f.Name, append([]string{key}, source...), func(rec arrow.Record) error {
+				for i := range int(rec.NumRows()) {
+					visit(rec.Column(0).ValueStr(i), rec.Column(1).ValueStr(i)+"/"+rec.Column(2).ValueStr(i))
+				}
+				return nil
+			})
+			if err != nil {
+				v.t.Fatal(err)
+			}
+		}
+	}
+	each(chatferry.Chats.Parent(), "id", func(id, place string) {
+		if before := of[id]; before != "" {
+			v.t.Errorf("chat %s has the rows %s and %s", id, before, place)
+		}
+		of[id] = place
+	})
+	for _, table := range chatferry.Chats.Tables()[1:] {
+		each(table, transform.ColumnChatID, func(id, place string) {
+			if of[id] != place {
+				v.t.Errorf("%s: a row of chat %s is of record %s, and the chat of %s", table, id, place, of[id])
+			}
+		})
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"chatferry/checkpoint/atomicfile"
 	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/chatapi"
 )
@@ -29,6 +30,7 @@ type virtual struct {
 	begun  time.Time
 	root   string
 	env    map[string]string
+	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
 	*memoryNet
 }
 
@@ -92,6 +94,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		size:       func() (int, int) { return 80, 24 },
 		now:        time.Now,
 		transport:  &v.transport,
+		disk:       v.disk,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },
 	})
 	said := stderr.String()

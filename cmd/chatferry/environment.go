@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"chatferry/checkpoint/atomicfile"
 )
 
 // environment is everything the program takes from the process it runs in, so that tests can run the whole program.
@@ -25,6 +27,8 @@ type environment struct {
 	now  func() time.Time
 	// transport carries requests to accounts; nil is the network.
 	transport http.RoundTripper
+	// disk wraps the root of a dataset on disk; nil leaves it as it is.
+	disk func(atomicfile.FS) (atomicfile.FS, error)
 	// die ends the process by a signal, as if it had never been caught.
 	die func(os.Signal)
 }
@@ -47,8 +51,9 @@ func processEnvironment() *environment {
 			}
 			return columns, lines
 		},
-		now: time.Now,
-		die: dieBy,
+		now:  time.Now,
+		disk: injectFaults,
+		die:  dieBy,
 	}
 }
 

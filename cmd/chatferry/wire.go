@@ -48,8 +48,10 @@ func (a *app) openTarget(root string) (*target, error) {
 		}
 		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open the dataset", Place: abs, Err: bare(err), Hint: hint}
 	}
-	if fsys, err = injectFaults(fsys); err != nil {
-		return nil, err
+	if a.disk != nil {
+		if fsys, err = a.disk(fsys); err != nil {
+			return nil, err
+		}
 	}
 	if a.loaded == nil {
 		a.loaded = map[string]*lastLoaded{}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 
 	"chatferry/checkpoint/atomicfile"
@@ -40,7 +39,7 @@ func FromEnv(fsys atomicfile.FS) (atomicfile.FS, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s=%s: %w", Variable, value, err)
 	}
-	return &counted{FS: fsys, act: act}, nil
+	return Counted(fsys, func(n int, _, _ string) error { return act(n) }), nil
 }
 
 func parse(value string) (func(n int) error, error) {
@@ -83,82 +82,4 @@ func signalAt(at int, sig syscall.Signal) func(int) error {
 		}
 		return nil
 	}
-}
-
-// counted asks act before every operation that changes the disk. Its lock is held while act runs, so that no other
-// goroutine slips an operation in between, and while a stopped process sleeps.
-type counted struct {
-	atomicfile.FS
-	mu  sync.Mutex
-	n   int
-	act func(n int) error
-}
-
-func (c *counted) next(do, name string) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.n++
-	if err := c.act(c.n); err != nil {
-		return pathError(do, name, err)
-	}
-	return nil
-}
-
-func (c *counted) Create(name string) (atomicfile.File, error) {
-	if err := c.next("create", name); err != nil {
-		return nil, err
-	}
-	f, err := c.FS.Create(name)
-	if err != nil {
-		return nil, err
-	}
-	return &countedFile{f, c, name}, nil
-}
-
-func (c *counted) Link(oldname, newname string) error {
-	if err := c.next("link", oldname); err != nil {
-		return err
-	}
-	return c.FS.Link(oldname, newname)
-}
-
-func (c *counted) Remove(name string) error {
-	if err := c.next("remove", name); err != nil {
-		return err
-	}
-	return c.FS.Remove(name)
-}
-
-func (c *counted) Mkdir(name string) error {
-	if err := c.next("mkdir", name); err != nil {
-		return err
-	}
-	return c.FS.Mkdir(name)
-}
-
-func (c *counted) SyncDir(name string) error {
-	if err := c.next("syncdir", name); err != nil {
-		return err
-	}
-	return c.FS.SyncDir(name)
-}
-
-type countedFile struct {
-	atomicfile.File
-	c    *counted
-	name string
-}
-
-func (f *countedFile) Write(b []byte) (int, error) {
-	if err := f.c.next("write", f.name); err != nil {
-		return 0, err
-	}
-	return f.File.Write(b)
-}
-
-func (f *countedFile) Sync() error {
-	if err := f.c.next("sync", f.name); err != nil {
-		return err
-	}
-	return f.File.Sync()
 }
