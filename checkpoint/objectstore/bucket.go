@@ -15,9 +15,9 @@ const (
 )
 
 // Bucket is a bucket and a prefix in it, the root of a dataset or of a dump. Names are slash-separated and relative to
-// that root. Errors are described in this package's errors.go; the calls wait for no longer than the store is silent, and
-// may be made by several goroutines at once. Reads, listings and what can be repeated without harm are tried again when
-// the store is busy or the connection breaks; conditional calls are sent once.
+// that root. What errors mean is said in this package's errors.go and above. The calls may be made by several goroutines
+// at once. Each is sent again, with pauses that grow, when the store is busy or the connection breaks, until that has
+// lasted too long.
 type Bucket interface {
 	// PutIfAbsent makes an object whose name is free, and returns its ETag. ErrExist: the name is taken, maybe by this
 	// very call. ErrConflict: another writer was at work on the name; nothing was made.

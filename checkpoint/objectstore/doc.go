@@ -5,10 +5,10 @@
 // # Ambiguous answers
 //
 // A call that changes something may have been applied although it failed: its answer was lost, or the store said 500 and
-// did the work. Such an error is ErrAmbiguous. Two more answers may hide a success of one's own, since something between
-// here and the store may have sent the request twice: ErrExist for PutIfAbsent, ErrChanged for PutIfMatch, and ErrExist
-// or ErrNoUpload for Complete. After all of these only reading tells what is there, and nothing may be removed on their
-// strength. A Bucket never sends a conditional request twice by itself.
+// did the work. A Bucket sends a request again while that may help, so every refusal may come from one's own earlier
+// success: ErrExist from PutIfAbsent, ErrChanged from PutIfMatch, ErrExist or ErrNoUpload from Complete. After any answer
+// of such a call but a clean success only reading tells what is there, and nothing may be removed on its strength.
+// ErrAmbiguous marks the errors that say so themselves.
 //
 // # Checksums
 //

@@ -24,7 +24,12 @@ func Explain(op, place string, err error) error {
 }
 
 func temporary(err error) bool {
-	return errors.Is(err, ErrUnreachable) || errors.Is(err, ErrAmbiguous) || errors.Is(err, ErrConflict)
+	for _, passes := range []error{ErrUnreachable, ErrAmbiguous, ErrConflict, ErrDamaged} {
+		if errors.Is(err, passes) {
+			return true
+		}
+	}
+	return false
 }
 
 func hint(err error) string {
