@@ -34,8 +34,8 @@ type Options struct {
 	Bucket string
 	Prefix string // of all names, without slashes at its ends; may be empty
 
-	Endpoint     string // instead of that of the SDK's configuration
-	Region       string // instead of that of the SDK's configuration
+	Endpoint string // instead of that of the SDK's configuration
+	Region   string // instead of that of the SDK's configuration
 	// Credentials, if set, are used instead of what the SDK finds.
 	Credentials aws.CredentialsProvider
 
