@@ -271,7 +271,7 @@ func (r *Run) Done(ctx context.Context, end End) (*RunDone, error) {
 		if err := r.cfg.Logs.Sweep(ctx, folder, r.w.epoch); err != nil {
 			return nil, explain("sweep", folder, err)
 		}
-		if err := sweepStaged(ctx, r.cfg.Publisher, s.Shard.ID, r.w.epoch+1, nil); err != nil {
+		if _, err := sweepStaged(ctx, r.cfg.Publisher, s.Shard.ID, r.w.epoch+1, allUploads, nil); err != nil {
 			return nil, err
 		}
 	}

@@ -376,7 +376,7 @@ func TestSweepOfReplacements(t *testing.T) {
 	if _, err := store.stageAs(old, []byte("left behind")); err != nil {
 		t.Fatal(err)
 	}
-	if err := over.Sweep(t.Context(), store); err != nil {
+	if err := over.Sweep(t.Context(), NewDiskLogs(disk.Process(nil)), store); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := disk.Process(nil).Stat(old.Staging); err == nil {
