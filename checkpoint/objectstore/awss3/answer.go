@@ -20,18 +20,18 @@ type call struct {
 }
 
 // fail says what an error of the SDK means.
-func (b *Bucket) fail(c call, name string, err error) error {
+func (b *Bucket) fail(ctx context.Context, c call, name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	e := &objectstore.Error{Op: c.op, Place: b.URI(name), Err: err}
 	means := meaning(e, err, c.refused)
-	if means != nil {
-		e.Means = append(e.Means, means)
-	}
-	// An answer of the store other than these says that nothing was done.
-	if c.changes && (means == objectstore.ErrUnreachable || isCanceled(err)) {
+	if c.changes && means == objectstore.ErrUnreachable {
 		e.Means = append(e.Means, objectstore.ErrAmbiguous)
+	}
+	// That a caller gave up is no fault of the store.
+	if means != nil && (ctx.Err() == nil || means != objectstore.ErrUnreachable) {
+		e.Means = append(e.Means, means)
 	}
 	return e
 }
@@ -43,10 +43,6 @@ func isRetryable(err error) aws.Ternary {
 		return aws.TrueTernary
 	}
 	return aws.UnknownTernary
-}
-
-func isCanceled(err error) bool {
-	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
 // meaning notes in e what the store answered, and returns what that means; nil if nothing of package objectstore.
@@ -65,8 +61,6 @@ func meaning(e *objectstore.Error, err, refused error) error {
 	switch {
 	case errors.As(err, &keys) && !keys.temporary():
 		return objectstore.ErrCredentials
-	case isCanceled(err):
-		return nil
 	case errors.As(err, &name) && name.IsNotFound:
 		return objectstore.ErrHost
 	}

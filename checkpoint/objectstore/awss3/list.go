@@ -27,13 +27,13 @@ func (b *Bucket) List(ctx context.Context, prefix, after string) iter.Seq2[objec
 		for {
 			out, err := b.client.ListObjectsV2(ctx, in)
 			if err != nil {
-				yield(objectstore.Info{}, b.fail(c, prefix, err))
+				yield(objectstore.Info{}, b.fail(ctx, c, prefix, err))
 				return
 			}
 			for _, o := range out.Contents {
 				key, err := decode(out.EncodingType, aws.ToString(o.Key))
 				if err != nil {
-					yield(objectstore.Info{}, b.fail(c, prefix, err))
+					yield(objectstore.Info{}, b.fail(ctx, c, prefix, err))
 					return
 				}
 				if !yield(objectstore.Info{
@@ -57,7 +57,7 @@ func (b *Bucket) ListUploads(ctx context.Context, prefix string) iter.Seq2[objec
 		for {
 			out, err := b.client.ListMultipartUploads(ctx, in)
 			if err != nil {
-				yield(objectstore.Upload{}, b.fail(call{op: "ListMultipartUploads"}, prefix, err))
+				yield(objectstore.Upload{}, b.fail(ctx, call{op: "ListMultipartUploads"}, prefix, err))
 				return
 			}
 			for _, u := range out.Uploads {

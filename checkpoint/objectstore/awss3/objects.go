@@ -70,7 +70,7 @@ func (b *Bucket) put(ctx context.Context, c call, name string, data []byte, in *
 	in.SSEKMSKeyId = optional(b.o.KMSKey)
 	out, err := b.client.PutObject(v4.SetPayloadHash(ctx, hex.EncodeToString(sum[:])), in)
 	if err != nil {
-		return "", b.fail(c, name, err)
+		return "", b.fail(ctx, c, name, err)
 	}
 	return aws.ToString(out.ETag), nil
 }
@@ -120,7 +120,7 @@ func (b *Bucket) open(ctx context.Context, name string, in *s3.GetObjectInput) (
 	in.Bucket, in.Key = &b.o.Bucket, aws.String(b.key(name))
 	out, err := b.client.GetObject(ctx, in)
 	if err != nil {
-		return nil, objectstore.Info{}, b.fail(c, name, err)
+		return nil, objectstore.Info{}, b.fail(ctx, c, name, err)
 	}
 	info := objectstore.Info{
 		Name: name, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified),
@@ -132,10 +132,10 @@ func (b *Bucket) open(ctx context.Context, name string, in *s3.GetObjectInput) (
 		_, total, _ := strings.Cut(aws.ToString(out.ContentRange), "/")
 		if info.Size, err = strconv.ParseInt(total, 10, 64); err != nil {
 			err = errors.Join(fmt.Errorf("it answered the range %q", aws.ToString(out.ContentRange)), out.Body.Close())
-			return nil, objectstore.Info{}, b.fail(c, name, err)
+			return nil, objectstore.Info{}, b.fail(ctx, c, name, err)
 		}
 	}
-	return &body{ReadCloser: out.Body, left: length, fail: func(err error) error { return b.fail(c, name, err) }}, info, nil
+	return &body{ReadCloser: out.Body, left: length, fail: func(err error) error { return b.fail(ctx, c, name, err) }}, info, nil
 }
 
 // body is the body of an answer, which must be as long as was said.
@@ -163,7 +163,7 @@ func (b *Bucket) Head(ctx context.Context, name string) (objectstore.Info, error
 		Bucket: &b.o.Bucket, Key: aws.String(b.key(name)), ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return objectstore.Info{}, b.fail(call{op: "HeadObject"}, name, err)
+		return objectstore.Info{}, b.fail(ctx, call{op: "HeadObject"}, name, err)
 	}
 	return objectstore.Info{
 		Name: name, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified),
@@ -174,7 +174,7 @@ func (b *Bucket) Head(ctx context.Context, name string) (objectstore.Info, error
 // Delete implements objectstore.Bucket.
 func (b *Bucket) Delete(ctx context.Context, name string) error {
 	_, err := b.client.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &b.o.Bucket, Key: aws.String(b.key(name))})
-	err = b.fail(call{op: "DeleteObject", changes: true}, name, err)
+	err = b.fail(ctx, call{op: "DeleteObject", changes: true}, name, err)
 	if errors.Is(err, objectstore.ErrNotExist) {
 		return nil
 	}

@@ -24,7 +24,7 @@ func (b *Bucket) CreateUpload(ctx context.Context, name string) (objectstore.Upl
 		StorageClass: types.StorageClass(b.o.StorageClass),
 	})
 	if err != nil {
-		return objectstore.Upload{}, b.fail(call{op: "CreateMultipartUpload", changes: true}, name, err)
+		return objectstore.Upload{}, b.fail(ctx, call{op: "CreateMultipartUpload", changes: true}, name, err)
 	}
 	return objectstore.Upload{Name: name, ID: aws.ToString(out.UploadId)}, nil
 }
@@ -38,7 +38,7 @@ func (b *Bucket) UploadPart(
 		Body: body, ContentLength: &size, ChecksumSHA256: spellSum(sum),
 	})
 	if err != nil {
-		return objectstore.Part{}, b.fail(call{op: "UploadPart", changes: true}, u.Name, err)
+		return objectstore.Part{}, b.fail(ctx, call{op: "UploadPart", changes: true}, u.Name, err)
 	}
 	return objectstore.Part{Number: number, Size: size, ETag: aws.ToString(out.ETag), SHA256: sum}, nil
 }
@@ -50,7 +50,7 @@ func (b *Bucket) ListParts(ctx context.Context, u objectstore.Upload) ([]objects
 	for {
 		out, err := b.client.ListParts(ctx, in)
 		if err != nil {
-			return nil, b.fail(call{op: "ListParts"}, u.Name, err)
+			return nil, b.fail(ctx, call{op: "ListParts"}, u.Name, err)
 		}
 		for _, p := range out.Parts {
 			part := objectstore.Part{
@@ -89,7 +89,7 @@ func (b *Bucket) Complete(ctx context.Context, u objectstore.Upload, parts []obj
 	}
 	out, err := b.client.CompleteMultipartUpload(ctx, in)
 	if err != nil {
-		return "", b.fail(call{"CompleteMultipartUpload", true, objectstore.ErrExist}, u.Name, err)
+		return "", b.fail(ctx, call{"CompleteMultipartUpload", true, objectstore.ErrExist}, u.Name, err)
 	}
 	return aws.ToString(out.ETag), nil
 }
@@ -99,7 +99,7 @@ func (b *Bucket) Abort(ctx context.Context, u objectstore.Upload) error {
 	_, err := b.client.AbortMultipartUpload(ctx, &s3.AbortMultipartUploadInput{
 		Bucket: &b.o.Bucket, Key: aws.String(b.key(u.Name)), UploadId: &u.ID,
 	})
-	err = b.fail(call{op: "AbortMultipartUpload", changes: true}, u.Name, err)
+	err = b.fail(ctx, call{op: "AbortMultipartUpload", changes: true}, u.Name, err)
 	if errors.Is(err, objectstore.ErrNoUpload) {
 		return nil
 	}

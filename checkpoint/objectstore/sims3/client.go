@@ -127,11 +127,11 @@ func (c *Client) fail(r *request, a answer, refused, err error) error {
 	e := &objectstore.Error{Op: r.op, Place: c.URI(r.key), Status: a.status, Code: a.code, Err: err}
 	canceled := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 	means := objectstore.Meaning(a.status, a.code, refused)
+	if changes[r.op] && means == objectstore.ErrUnreachable {
+		e.Means = append(e.Means, objectstore.ErrAmbiguous)
+	}
 	if means != nil && !canceled {
 		e.Means = append(e.Means, means)
-	}
-	if changes[r.op] && (canceled || means == objectstore.ErrUnreachable) {
-		e.Means = append(e.Means, objectstore.ErrAmbiguous)
 	}
 	return e
 }
