@@ -226,7 +226,7 @@ func TestReplacedPartIsNotReopened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.planCompact(d, &body); err != nil {
+	if err := p.planCompact(t.Context(), d, &body); err != nil {
 		t.Fatal(err)
 	}
 	body.Retire, body.Add = body.Retire[:1], body.Add[:1] // those of chats

@@ -105,6 +105,17 @@ func (s *Store) Files(folder string) map[string][]byte {
 	return files
 }
 
+// Object returns the bytes of an object, which must not be changed.
+func (s *Store) Object(key string) ([]byte, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o, ok := s.objects[key]
+	if !ok {
+		return nil, false
+	}
+	return o.data, true
+}
+
 // Uploads returns the uploads that are open, by key and id.
 func (s *Store) Uploads() []objectstore.Upload {
 	s.mu.Lock()
