@@ -42,6 +42,12 @@ $(TOOLS)/staticcheck: .ci/tools/go.mod
 	@mkdir -p $(TOOLS)
 	cd .ci/tools && $(GO) build -o ../../$(TOOLS)/ tool
 
+# The tests build it themselves where it is not there.
+$(TOOLS)/versitygw: .ci/s3server/go.mod
+	@mkdir -p $(TOOLS)
+	cd .ci/s3server && $(GO) build -o ../../$(TOOLS)/ tool
+	@touch $@
+
 unit: ## the tests, those that kill the real program included
 	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 14m ./...
 	CHATFERRY_SOAK=1 $(TEST) -timeout 14m -run TestEveryPairOfCrashes/load=plain ./checkpoint

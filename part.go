@@ -3,6 +3,7 @@ package chatferry
 import (
 	"context"
 	"errors"
+	"time"
 )
 
 // FileKind says what a file of a Part holds.
@@ -62,7 +63,9 @@ func (p *Part) Rows() map[Table]int64 {
 type Staged struct {
 	Ref   string  // PartFile.Staging
 	Shard ShardID // 0: it is staged for a replace
-	Epoch uint64  // of the run that made it
+	Epoch uint64  // of the run that made it; 0 if the store cannot tell
+	// Begun is when it was staged, by the store's clock; zero if the epoch is known.
+	Begun time.Time
 }
 
 // Publisher makes staged files visible to readers of the dataset. The stores implement it; a Shard's log drives it.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"chatferry/checkpoint/atomicfile"
 )
@@ -60,6 +61,15 @@ func (d *DiskLogs) List(_ context.Context, folder string) ([]string, error) {
 	return slices.DeleteFunc(names, func(name string) bool {
 		return strings.HasPrefix(name, ".") || strings.HasSuffix(name, "/")
 	}), err
+}
+
+// Written implements LogStore.
+func (d *DiskLogs) Written(_ context.Context, name string) (time.Time, error) {
+	info, err := d.fsys.Stat(name)
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
 }
 
 // Sync implements LogStore.

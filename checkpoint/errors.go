@@ -7,12 +7,20 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/checkpoint/objectstore"
 )
 
 // explain wraps an error of a store for a person. That a run was told to stop is no fault of the store.
 func explain(op, place string, err error) error {
-	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	var answer *objectstore.Error
+	isAnswer := errors.As(err, &answer)
+	// A connection that could not be made in time passes for a deadline too.
+	stopped := errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	switch {
+	case stopped && !errors.Is(err, objectstore.ErrUnreachable):
 		return fmt.Errorf("%s %s: %w", op, place, err)
+	case isAnswer:
+		return objectstore.Explain(op, place, err)
 	}
 	return atomicfile.Explain(op, place, err)
 }

@@ -38,6 +38,8 @@ type facts struct {
 	// shapedSince is the epoch from which on all runs have the same shaping settings as the last.
 	shapedSince uint64
 
+	opened uint64 // the number of the last run-open
+
 	n    uint64
 	head chatferry.SHA256
 }
@@ -109,6 +111,7 @@ func (f *facts) fold(r *Record, sum chatferry.SHA256) error {
 			f.shapedSince = r.Epoch
 		}
 		f.runs = append(f.runs, RunState{RunOpen: *r.RunOpen, Epoch: r.Epoch, Opened: r.Time})
+		f.opened = r.N
 	case KindShards:
 		if err := f.checkShards(r.Shards.Added); err != nil {
 			return err

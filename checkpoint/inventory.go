@@ -146,10 +146,11 @@ func sum(states []ShardState, f *facts) (map[chatferry.Stream]chatferry.Books, m
 
 // Sweep removes what is still staged for Shards that are done. Nothing of it is needed, whoever staged it: every Part of
 // such a Shard is published. It may be there because a run that was overtaken deletes nothing. Of what is staged for
-// replaces it removes what runs staged that are over; a newer one may be at work.
-func (d *Dataset) Sweep(ctx context.Context, pub chatferry.Publisher) error {
+// replaces it removes what runs staged that are over; a newer one may be at work. The logs are those it was loaded from.
+func (d *Dataset) Sweep(ctx context.Context, logs LogStore, pub chatferry.Publisher) error {
 	if runs := d.facts.runs; len(runs) > 0 && runs[len(runs)-1].Done != nil && d.facts.replacing() == nil {
-		if err := sweepStaged(ctx, pub, replacements, d.facts.epoch()+1, nil); err != nil {
+		begun := uploads{logs, recordName(DatasetLog, d.facts.opened)}
+		if _, err := sweepStaged(ctx, pub, replacements, d.facts.epoch()+1, begun, nil); err != nil {
 			return err
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // The lock keeps a second run from wasting effort. It is politeness only: whoever ignores it, or takes it over by
-// mistake, is held back by the logs.
+// mistake, is held back by the logs. On a disk it is this file; a bucket has an ObjectLock.
 
 // lockName is the lock's file, below the root.
 const lockName = Folder + "/lock"
@@ -28,7 +28,7 @@ const heartbeatSize = 512
 type LockOptions struct {
 	RunID    string
 	TakeOver bool          // take it at once, whoever holds it
-	Beat     time.Duration // between two heartbeats; 0: 2 s
+	Beat     time.Duration // between two heartbeats; 0: 2 s, of an ObjectLock 15 s
 	Patience time.Duration // how long a heartbeat must stand still before the lock is taken over; 0: 90 s
 	// Waiting is told, once a Beat, who holds the lock and for how long the heartbeat has stood still. It may be nil.
 	Waiting func(holder string, still time.Duration)
@@ -36,12 +36,23 @@ type LockOptions struct {
 	flock func(*os.File) (supported, locked bool, err error) // nil: that of the system
 }
 
-// heartbeat is what a holder writes into the lock's file.
+// heartbeat is what a holder writes into the lock.
 type heartbeat struct {
 	PID   int    `json:"pid"`
 	Host  string `json:"host"`
 	RunID string `json:"run_id"`
 	Count uint64 `json:"count"`
+	// Of an ObjectLock:
+	Token    string `json:"token,omitempty"` // of this holder alone
+	Released bool   `json:"released,omitempty"`
+}
+
+func newHeartbeat(runID string) heartbeat {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return heartbeat{PID: os.Getpid(), Host: host, RunID: runID}
 }
 
 // Lock is held until Release.
@@ -58,12 +69,7 @@ type Lock struct {
 // changes, the error is of KindLocked and names the holder; when it stands still for all of Patience, the lock is taken
 // over, and the holder, should it ever wake up, is left with a file that has lost its name.
 func TakeLock(ctx context.Context, root string, o LockOptions) (*Lock, error) {
-	if o.Beat == 0 {
-		o.Beat = 2 * time.Second
-	}
-	if o.Patience == 0 {
-		o.Patience = 90 * time.Second
-	}
+	o = o.withDefaults(2 * time.Second)
 	if o.flock == nil {
 		o.flock = flock
 	}
@@ -75,14 +81,7 @@ func TakeLock(ctx context.Context, root string, o LockOptions) (*Lock, error) {
 	if err != nil {
 		return nil, err
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	l := &Lock{
-		file: file, path: path, stop: make(chan struct{}),
-		beat: heartbeat{PID: os.Getpid(), Host: host, RunID: o.RunID},
-	}
+	l := &Lock{file: file, path: path, stop: make(chan struct{}), beat: newHeartbeat(o.RunID)}
 	if err := l.pulse(); err != nil {
 		l.file.Close()
 		return nil, explain("write", lockName, err)
@@ -111,24 +110,47 @@ func wait(ctx context.Context, path string, o LockOptions) (*os.File, error) {
 		case since.IsZero():
 			last, since = held, time.Now()
 		case !bytes.Equal(held, last) && len(held) > 0:
-			return nil, &chatferry.Error{
-				Kind: chatferry.KindLocked, Op: "lock", Place: lockName,
-				Err:  fmt.Errorf("a live run holds the dataset: %s", holder(held)),
-				Hint: "wait for it to end, or stop it; --take-over ends it by force",
-			}
+			return nil, locked(lockName, held)
 		case time.Since(since) >= o.Patience:
 			return replaceLock(path, o)
 		}
-		if o.Waiting != nil {
-			o.Waiting(holder(held), time.Since(since))
+		if err := o.watch(ctx, held, since); err != nil {
+			return nil, err
 		}
-		timer := time.NewTimer(o.Beat)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, context.Cause(ctx)
-		case <-timer.C:
-		}
+	}
+}
+
+func (o LockOptions) withDefaults(beat time.Duration) LockOptions {
+	if o.Beat == 0 {
+		o.Beat = beat
+	}
+	if o.Patience == 0 {
+		o.Patience = 90 * time.Second
+	}
+	return o
+}
+
+// watch tells who is waited for, and waits until the heartbeat may have changed.
+func (o LockOptions) watch(ctx context.Context, held []byte, since time.Time) error {
+	if o.Waiting != nil {
+		o.Waiting(holder(held), time.Since(since))
+	}
+	timer := time.NewTimer(o.Beat)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-timer.C:
+		return nil
+	}
+}
+
+// locked is the error about a heartbeat that changes.
+func locked(place string, held []byte) error {
+	return &chatferry.Error{
+		Kind: chatferry.KindLocked, Op: "lock", Place: place,
+		Err:  fmt.Errorf("a live run holds the dataset: %s", holder(held)),
+		Hint: "wait for it to end, or stop it; --take-over ends it by force",
 	}
 }
 

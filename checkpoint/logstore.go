@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"regexp"
 	"strconv"
+	"time"
 
 	"chatferry"
 )
@@ -35,6 +36,9 @@ type LogStore interface {
 	// List returns the names of the objects in a folder, without the folder, in any order. A folder that does not
 	// exist is empty.
 	List(ctx context.Context, folder string) ([]string, error)
+	// Written returns when an object was made, by the store's clock. It is asked where a Publisher tells of what is staged
+	// when it was begun, by the same clock.
+	Written(ctx context.Context, name string) (time.Time, error)
 	// Sync makes durable every object of the folder that a Read or List before it has shown. After an error nothing
 	// in that folder may be believed durable by this process any more.
 	Sync(ctx context.Context, folder string) error

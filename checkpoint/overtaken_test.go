@@ -59,7 +59,7 @@ func TestOvertakenRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := done.Sweep(ctx, newcomer.store); err != nil {
+	if err := done.Sweep(ctx, NewDiskLogs(disk.Process(nil)), newcomer.store); err != nil {
 		t.Fatal(err)
 	}
 	for _, ref := range []string{staged.Staging, late.Staging} {

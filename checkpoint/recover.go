@@ -45,7 +45,8 @@ func (l *ShardLog) recover(ctx context.Context) error {
 			named[f.Staging] = true
 		}
 	}
-	return sweepStaged(ctx, l.run.cfg.Publisher, l.shard.ID, l.w.epoch, named)
+	_, err = sweepStaged(ctx, l.run.cfg.Publisher, l.shard.ID, l.w.epoch, l.uploads(), named)
+	return err
 }
 
 // unpublished returns the commits that may not be published yet, in the order of the log.
@@ -167,41 +168,5 @@ func (l *ShardLog) removeReopened(ctx context.Context) error {
 		}
 	}
 	l.totals.Removing = nil
-	return nil
-}
-
-// sweepStaged removes what runs of epochs below `below` staged for a Shard, except what is named. It must not be asked
-// for the epochs of runs that may still commit there.
-func sweepStaged(ctx context.Context, pub chatferry.Publisher, shard chatferry.ShardID, below uint64, named map[string]bool) error {
-	staged, err := pub.ListStaged(ctx, shard)
-	if err != nil {
-		return explain("list what is staged for", "shard "+shard.String(), err)
-	}
-	for _, s := range staged {
-		if s.Shard != shard || s.Epoch >= below || named[s.Ref] {
-			continue
-		}
-		if err := pub.Unstage(ctx, s); err != nil {
-			return explain("remove", s.Ref, err)
-		}
-	}
-	return nil
-}
-
-// sweepDone removes what is staged for Shards that are done, by runs with an epoch below: every Part of such a Shard is
-// published, so that nothing of it is needed any more, and nobody opens the Shard again.
-func sweepDone(ctx context.Context, pub chatferry.Publisher, states []ShardState, below uint64) error {
-	staged, err := pub.StagedShards(ctx)
-	if err != nil {
-		return explain("list what is staged", "for all shards", err)
-	}
-	for _, s := range states {
-		if !s.Done || !slices.Contains(staged, s.Shard.ID) {
-			continue
-		}
-		if err := sweepStaged(ctx, pub, s.Shard.ID, below, nil); err != nil {
-			return err
-		}
-	}
 	return nil
 }

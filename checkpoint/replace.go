@@ -255,11 +255,12 @@ func (r *Run) recoverReplaces(ctx context.Context) error {
 	if err := r.removeDue(ctx); err != nil {
 		return err
 	}
-	return sweepStaged(ctx, r.cfg.Publisher, replacements, r.w.epoch, nil)
+	_, err := sweepStaged(ctx, r.cfg.Publisher, replacements, r.w.epoch, r.uploads(), nil)
+	return err
 }
 
 // clearReplaces refuses to end a run whose replace is in progress, and removes what may be removed by now, what this run
-// staged for nothing included.
+// staged for nothing included, where the store can tell.
 func (r *Run) clearReplaces(ctx context.Context) error {
 	r.replaces.Lock()
 	defer r.replaces.Unlock()
@@ -274,7 +275,8 @@ func (r *Run) clearReplaces(ctx context.Context) error {
 	if err := r.removeDue(ctx); err != nil {
 		return err
 	}
-	return sweepStaged(ctx, r.cfg.Publisher, replacements, r.w.epoch+1, nil)
+	_, err := sweepStaged(ctx, r.cfg.Publisher, replacements, r.w.epoch+1, r.uploads(), nil)
+	return err
 }
 
 // notePublished remembers that every Part of a Shard up to seq is published.

@@ -21,7 +21,7 @@ func planned(t *testing.T, disk *faultfs.Disk, w workload) (*process, *Replace) 
 		t.Fatal(err)
 	}
 	body := &Replace{Generation: p.run.NextGeneration(), Reason: "settle"}
-	if err := p.planSettle(d, body); err != nil {
+	if err := p.planSettle(t.Context(), d, body); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.store.sealed(); err != nil {

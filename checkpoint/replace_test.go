@@ -226,7 +226,7 @@ func TestReplacedPartIsNotReopened(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.planCompact(d, &body); err != nil {
+	if err := p.planCompact(t.Context(), d, &body); err != nil {
 		t.Fatal(err)
 	}
 	body.Retire, body.Add = body.Retire[:1], body.Add[:1] // those of chats
@@ -376,7 +376,7 @@ func TestSweepOfReplacements(t *testing.T) {
 	if _, err := store.stageAs(old, []byte("left behind")); err != nil {
 		t.Fatal(err)
 	}
-	if err := over.Sweep(t.Context(), store); err != nil {
+	if err := over.Sweep(t.Context(), NewDiskLogs(disk.Process(nil)), store); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := disk.Process(nil).Stat(old.Staging); err == nil {

@@ -17,42 +17,43 @@ import (
 	"chatferry/checkpoint/atomicfile/faultfs"
 )
 
-// actor is a process that stands still before each of its operations until it is told to go on, so that any number of
+// actorOn is a process that stands still before each of its operations until it is told to go on, so that any number of
 // them can be interleaved at will: one that is not told to go on for long is a frozen process.
-type actor struct {
-	next  func() (faultfs.Op, bool)
+type actorOn[Op, Fault any] struct {
+	next  func() (Op, bool)
 	stop  func()
-	op    faultfs.Op    // the one it stands before
-	fault faultfs.Fault // what becomes of it
+	op    Op    // the one it stands before
+	fault Fault // what becomes of it
 	end   error
 }
 
-func start(disk *faultfs.Disk, load workload, name string) *actor {
-	a := &actor{}
-	a.next, a.stop = iter.Pull(func(yield func(faultfs.Op) bool) {
-		p := disk.Process(func(op faultfs.Op) faultfs.Fault {
+type actor = actorOn[faultfs.Op, faultfs.Fault]
+
+// act starts an actor, whose process asks the hook before each of its operations; kill is the fault that kills it.
+func act[Op, Fault any](kill Fault, process func(hook func(Op) Fault) *process) *actorOn[Op, Fault] {
+	a := &actorOn[Op, Fault]{}
+	a.next, a.stop = iter.Pull(func(yield func(Op) bool) {
+		p := process(func(op Op) Fault {
 			if !yield(op) {
-				return faultfs.Fault{Kill: true}
+				return kill
 			}
 			return a.fault
 		})
-		p.Panics = true
-		defer func() {
-			switch r := recover(); r {
-			case nil:
-			case faultfs.Killed{}:
-				a.end = faultfs.ErrKilled
-			default:
-				panic(r)
-			}
-		}()
-		a.end = (&process{workload: load, fsys: p, name: name}).work(context.Background())
+		a.end = untilKilled(func() error { return p.work(context.Background()) })
 	})
 	return a
 }
 
+func start(disk *faultfs.Disk, load workload, name string) *actor {
+	return act(faultfs.Fault{Kill: true}, func(hook func(faultfs.Op) faultfs.Fault) *process {
+		p := disk.Process(hook)
+		p.Panics = true
+		return &process{workload: load, fsys: p, name: name}
+	})
+}
+
 // step does the operation that the actor stands before, and goes on to the next. It is false when the actor has ended.
-func (a *actor) step(f faultfs.Fault) bool {
+func (a *actorOn[Op, Fault]) step(f Fault) bool {
 	a.fault = f
 	op, ok := a.next()
 	a.op = op

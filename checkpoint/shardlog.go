@@ -14,6 +14,7 @@ type ShardLog struct {
 	run    *Run
 	shard  chatferry.Shard
 	w      writer
+	opened uint64 // the number of this run's epoch-open
 	totals Totals // after the last record, and what was published and removed since
 	done   bool
 	broken error // the Shard must be opened again
@@ -88,7 +89,11 @@ func (l *ShardLog) takeOver(ctx context.Context) error {
 		return explain("make durable", l.w.folder(), err)
 	}
 	totals := l.totals.clone()
-	return l.w.append(ctx, &Record{Kind: KindEpochOpen, Totals: &totals})
+	if err := l.w.append(ctx, &Record{Kind: KindEpochOpen, Totals: &totals}); err != nil {
+		return err
+	}
+	l.opened = l.w.n
+	return nil
 }
 
 // checkShaping refuses a Shard in which a run committed with other shaping settings, while this run, seeing nothing
@@ -221,7 +226,9 @@ func (l *ShardLog) Done(ctx context.Context) error {
 		return err
 	}
 	// Every Part is published, and this Lane stages no more, so what is left was never committed.
-	if err := sweepStaged(ctx, l.run.cfg.Publisher, l.shard.ID, l.w.epoch+1, nil); err != nil {
+	pub := l.run.cfg.Publisher
+	left, err := sweepStaged(ctx, pub, l.shard.ID, l.w.epoch+1, l.uploads(), nil)
+	if err != nil {
 		return err
 	}
 	totals := l.totals.finished()
@@ -229,7 +236,12 @@ func (l *ShardLog) Done(ctx context.Context) error {
 		return err
 	}
 	l.totals, l.done = totals, true
-	return nil
+	if !left {
+		return nil
+	}
+	// Uploads of this run, or of a frozen older one. No newer one has opened the Shard, and from now on nobody does.
+	_, err = sweepStaged(ctx, pub, l.shard.ID, l.w.epoch+1, allUploads, nil)
+	return err
 }
 
 func (l *ShardLog) usable() error {

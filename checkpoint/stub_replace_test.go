@@ -8,8 +8,6 @@ import (
 	"strings"
 
 	"chatferry"
-	"chatferry/checkpoint/atomicfile"
-	"chatferry/checkpoint/atomicfile/faultfs"
 )
 
 // stubReplace is a replace that the workload makes when all Shards stand at a range.
@@ -24,8 +22,16 @@ const ledgerFolder = Folder + "/ledger"
 // superseded marks the row that a settle took out of the rows of a range.
 const supersededMark = " without 1"
 
+// ground is what a dataset stands on: a simulated disk, or a bucket.
+type ground interface {
+	// Files returns what is in a folder and below it.
+	Files(folder string) map[string][]byte
+	// Durable returns what is left of a file, published or staged, whatever happens now.
+	Durable(name string) ([]byte, bool)
+}
+
 // dataFiles returns the files that readers see.
-func dataFiles(disk *faultfs.Disk) map[string][]byte {
+func dataFiles(disk ground) map[string][]byte {
 	files := disk.Files("tables")
 	for name, data := range disk.Files(ledgerFolder) {
 		files[name] = data
@@ -46,7 +52,7 @@ func (p *process) stage() int {
 
 // replace plans a replace from the dataset as it is, stages its files, and carries it out.
 func (p *process) replace(ctx context.Context, what stubReplace) error {
-	d, err := Load(ctx, NewDiskLogs(p.fsys))
+	d, err := Load(ctx, p.logs())
 	if err != nil {
 		return err
 	}
@@ -55,7 +61,7 @@ func (p *process) replace(ctx context.Context, what stubReplace) error {
 	if what.do == "compact" {
 		plan = p.planCompact
 	}
-	if err := plan(d, &body); err != nil {
+	if err := plan(ctx, d, &body); err != nil {
 		return err
 	}
 	if err := p.store.sealed(); err != nil {
@@ -85,7 +91,7 @@ func (p *process) add(body *Replace, k int, f chatferry.PartFile, parts []PartSp
 
 // planSettle supersedes the second record of the first Part of every Shard of which no record is superseded yet, and
 // rewrites the files of that Part.
-func (p *process) planSettle(d *Dataset, body *Replace) error {
+func (p *process) planSettle(ctx context.Context, d *Dataset, body *Replace) error {
 	files, k := d.FilesOf(), 0
 	for _, s := range d.Shards {
 		for _, part := range s.Commits {
@@ -100,7 +106,7 @@ func (p *process) planSettle(d *Dataset, body *Replace) error {
 			gone.Count(10, &raw)
 			span := []PartSpan{{s.Shard.ID, part.Seq, part.Seq}}
 			for _, old := range files[id] {
-				data, err := atomicfile.ReadAll(p.fsys, old.Name)
+				data, err := p.read(ctx, &old)
 				if err != nil {
 					return err
 				}
@@ -126,7 +132,7 @@ func (p *process) planSettle(d *Dataset, body *Replace) error {
 }
 
 // planCompact makes one file of all files of a table.
-func (p *process) planCompact(d *Dataset, body *Replace) error {
+func (p *process) planCompact(ctx context.Context, d *Dataset, body *Replace) error {
 	for _, table := range stubTables {
 		var lines []string
 		f := chatferry.PartFile{Kind: chatferry.FileRows, Table: table}
@@ -135,7 +141,7 @@ func (p *process) planCompact(d *Dataset, body *Replace) error {
 			if old.Table != table {
 				continue
 			}
-			data, err := atomicfile.ReadAll(p.fsys, old.Name)
+			data, err := p.read(ctx, &old)
 			if err != nil {
 				return err
 			}

@@ -16,9 +16,19 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/checkpoint/objectstore"
 )
 
 const stagingFolder = Folder + "/staging"
+
+// stager stages and publishes files of a few bytes.
+type stager interface {
+	chatferry.Publisher
+	// stage makes a file of a Part durable in staging, stageAs any file; sealed is called once behind several.
+	stage(shard chatferry.ShardID, epoch, seq uint64, table chatferry.Table, nonce string, data []byte) (chatferry.PartFile, error)
+	stageAs(f chatferry.PartFile, data []byte) (chatferry.PartFile, error)
+	sealed() error
+}
 
 // stubStore stages and publishes files of a few bytes on the same disk as the logs, as the store for disks must.
 type stubStore struct {
@@ -26,13 +36,13 @@ type stubStore struct {
 	folders *atomicfile.Folders
 }
 
-var _ chatferry.Publisher = (*stubStore)(nil)
+var _ stager = (*stubStore)(nil)
 
 func newStubStore(fsys atomicfile.FS) *stubStore {
 	return &stubStore{fsys: fsys, folders: atomicfile.NewFolders(fsys)}
 }
 
-// stage makes a file of a Part durable in staging. The folder's entry is made durable by sealed, once for all files.
+// The folder's entry is made durable by sealed, once for all files.
 func (s *stubStore) stage(shard chatferry.ShardID, epoch, seq uint64, table chatferry.Table, nonce string, data []byte) (f chatferry.PartFile, err error) {
 	return s.stageAs(chatferry.PartFile{
 		Kind: chatferry.FileRows, Table: table,
@@ -225,12 +235,34 @@ func (w workload) index(p chatferry.Position) int {
 type process struct {
 	workload
 	fsys   atomicfile.FS
-	name   string        // makes its nonces unlike those of others
-	late   time.Duration // by which its clock is ahead of stubTime
+	bucket objectstore.Bucket // instead of fsys
+	name   string             // makes its nonces unlike those of others
+	late   time.Duration      // by which its clock is ahead of stubTime
 	nonces int
 
-	store *stubStore
+	store stager
 	run   *Run
+}
+
+// logs are those of the dataset.
+func (p *process) logs() LogStore {
+	if p.bucket != nil {
+		return NewObjectLogs(p.bucket)
+	}
+	return NewDiskLogs(p.fsys)
+}
+
+// read reads a published file.
+func (p *process) read(ctx context.Context, f *InventoryFile) (data []byte, err error) {
+	if p.bucket != nil {
+		data, _, err = p.bucket.Get(ctx, f.Name)
+	} else {
+		data, err = atomicfile.ReadAll(p.fsys, f.Name)
+	}
+	if err == nil && sha256.Sum256(data) != f.SHA256 {
+		err = fmt.Errorf("%s holds other bytes", f.Name)
+	}
+	return data, err
 }
 
 func (p *process) nonce() string {
@@ -242,7 +274,10 @@ var stubTime = time.Date(2026, 11, 22, 6, 0, 0, 0, time.UTC)
 
 func (p *process) begin(ctx context.Context) (err error) {
 	p.store = newStubStore(p.fsys)
-	logs := NewDiskLogs(p.fsys)
+	if p.bucket != nil {
+		p.store = &stubUploads{p.bucket}
+	}
+	logs := p.logs()
 	var known *Dataset
 	if p.knows {
 		if known, err = Load(ctx, logs); err != nil && !errors.Is(err, ErrNoDataset) {
@@ -345,7 +380,8 @@ func (p *process) step(ctx context.Context, l *ShardLog) (more bool, err error) 
 	}
 	part, err := p.stagePart(l, k)
 	if err != nil {
-		return true, err
+		// It may be no more than a newer run having swept what this one was staging.
+		return true, chatferry.Worse(err, p.run.Overtaken(ctx))
 	}
 	if err := l.Commit(ctx, part); err != nil {
 		return true, err

@@ -21,6 +21,7 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint/atomicfile/faultfs"
+	"chatferry/checkpoint/objectstore/sims3"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -55,18 +56,10 @@ func TestMain(m *testing.M) {
 // with which the process ended, faultfs.ErrKilled if it was killed, and the promise that was broken, if any.
 func live(disk *faultfs.Disk, load workload, name string, hook faultfs.Hook) (p *faultfs.Process, end, broken error) {
 	w := watch(disk)
-	w.vanished = load.vanished
-	if err := w.check(); err != nil {
-		return nil, nil, fmt.Errorf("before the first operation: %w", err)
-	}
 	var last faultfs.Op
-	note := func(err error) {
-		if err != nil && broken == nil {
-			broken = fmt.Errorf("%s after %s: %w", name, last, err)
-		}
-	}
+	o := &observed{watcher: w, name: name}
 	p = disk.Process(func(op faultfs.Op) faultfs.Fault {
-		note(w.after(last))
+		o.note(w.after(last), last.String())
 		last = op
 		if hook == nil {
 			return faultfs.Fault{}
@@ -74,23 +67,48 @@ func live(disk *faultfs.Disk, load workload, name string, hook faultfs.Hook) (p 
 		return hook(op)
 	})
 	p.Panics, p.Tracing = true, true
-	load.committed = func(l *ShardLog, part *chatferry.Part) { note(w.acknowledged(l, part)) }
-	load.replaced = func(r *Replace) { note(w.replacedWell(r)) }
-	proc := &process{workload: load, fsys: p, name: name}
-	func() {
-		defer func() {
-			switch r := recover(); r {
-			case nil:
-			case faultfs.Killed{}:
-				end = faultfs.ErrKilled
-			default:
-				panic(r)
-			}
-		}()
-		end = proc.work(context.Background())
-	}()
-	note(w.check())
+	end, broken = o.work(&process{workload: load, fsys: p, name: name})
 	return p, end, broken
+}
+
+// observed is a process whose every operation is watched.
+type observed struct {
+	*watcher
+	name   string
+	broken error // the first promise that was
+}
+
+func (o *observed) note(err error, last string) {
+	if err != nil && o.broken == nil {
+		o.broken = fmt.Errorf("%s after %s: %w", o.name, last, err)
+	}
+}
+
+// work lets the process work to its end, or until it is killed.
+func (o *observed) work(p *process) (end, broken error) {
+	o.vanished = p.vanished
+	if err := o.check(); err != nil {
+		return nil, fmt.Errorf("before the first operation: %w", err)
+	}
+	p.committed = func(l *ShardLog, part *chatferry.Part) { o.note(o.acknowledged(l, part), "a commit") }
+	p.replaced = func(r *Replace) { o.note(o.replacedWell(r), "a replace") }
+	end = untilKilled(func() error { return p.work(context.Background()) })
+	o.note(o.check(), "its end")
+	return end, o.broken
+}
+
+// untilKilled turns the panic of a process that is killed into faultfs.ErrKilled.
+func untilKilled(work func() error) (end error) {
+	defer func() {
+		switch r := recover(); r {
+		case nil:
+		case faultfs.Killed{}, sims3.Killed{}:
+			end = faultfs.ErrKilled
+		default:
+			panic(r)
+		}
+	}()
+	return work()
 }
 
 // undisturbed carries the workload in one run, and returns the files that readers see and the number of operations.

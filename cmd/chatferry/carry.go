@@ -118,7 +118,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
-		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.store))
+		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.logs, c.t.store))
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
