@@ -2,6 +2,8 @@ package load
 
 import (
 	"fmt"
+	"regexp"
+	"strconv"
 
 	"chatferry"
 )
@@ -29,4 +31,22 @@ func ReplacedRowsName(t chatferry.Table, generation, k uint64) string {
 // ReplacedLedgerName is the final name of the k-th ledger that a replace adds.
 func ReplacedLedgerName(generation, k uint64) string {
 	return fmt.Sprintf("_chatferry/ledger/r%012d-%012d.parquet", generation, k)
+}
+
+// partName has the forms above: whether a replace adds the file, and the number of its generation or Shard.
+var partName = regexp.MustCompile(
+	`^(?:tables/[a-z][a-z0-9_]*/part-|_chatferry/(?:ledger|quarantine)/)(r?)(\d{12,})-\d{12,}\.(?:parquet|ndjson\.zst)$`)
+
+// ShardOfName returns the Shard whose Part a file with this final name belongs to, 0 if a replace adds it. It is not ok
+// if it is no name of such a file.
+func ShardOfName(name string) (shard chatferry.ShardID, ok bool) {
+	m := partName.FindStringSubmatch(name)
+	if m == nil {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(m[2], 10, 64)
+	if m[1] != "" {
+		n = 0 // it is the generation's number
+	}
+	return chatferry.ShardID(n), err == nil
 }

@@ -62,8 +62,11 @@ func (f *quarantineFile) finish() error {
 	return nil
 }
 
-func (f *quarantineFile) stage(ctx context.Context) (string, error) { return f.staging.Stage(ctx) }
-func (f *quarantineFile) discard() error                            { return f.staging.Discard() }
+func (f *quarantineFile) stage(ctx context.Context) (ref, checksum string, err error) {
+	return f.staging.Stage(ctx)
+}
+
+func (f *quarantineFile) discard() error { return f.staging.Discard() }
 
 // readBack parses the finished file and compares it with what was written.
 func (f *quarantineFile) readBack(ctx context.Context) (chatferry.PartFile, error) {

@@ -110,7 +110,7 @@ func (f *ReplacementFile) seal(ctx context.Context) (done chatferry.PartFile, er
 	if done, err = f.f.readBack(ctx); err != nil {
 		return done, err
 	}
-	done.Staging, err = f.f.stage(ctx)
+	done.Staging, done.StoreChecksum, err = f.f.stage(ctx)
 	return done, err
 }
 

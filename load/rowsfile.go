@@ -113,8 +113,11 @@ func (f *rowsFile) finish() error {
 	return nil
 }
 
-func (f *rowsFile) stage(ctx context.Context) (string, error) { return f.staging.Stage(ctx) }
-func (f *rowsFile) discard() error                            { return f.staging.Discard() }
+func (f *rowsFile) stage(ctx context.Context) (ref, checksum string, err error) {
+	return f.staging.Stage(ctx)
+}
+
+func (f *rowsFile) discard() error { return f.staging.Discard() }
 
 // readBack decodes the finished file and compares it with what was written.
 func (f *rowsFile) readBack(ctx context.Context) (chatferry.PartFile, error) {

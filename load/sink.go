@@ -179,7 +179,7 @@ type partFile interface {
 	// readBack reads the finished file and compares it with what was written.
 	readBack(ctx context.Context) (chatferry.PartFile, error)
 	// stage makes the bytes durable.
-	stage(ctx context.Context) (string, error)
+	stage(ctx context.Context) (ref, checksum string, err error)
 	discard() error
 }
 
@@ -229,7 +229,7 @@ func (p *partWriter) seal(ctx context.Context) (*chatferry.Part, error) {
 		if err != nil {
 			return nil, err
 		}
-		if done.Staging, err = f.stage(ctx); err != nil {
+		if done.Staging, done.StoreChecksum, err = f.stage(ctx); err != nil {
 			return nil, err
 		}
 		part.Files = append(part.Files, done)

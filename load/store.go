@@ -7,7 +7,7 @@ import (
 	"chatferry"
 )
 
-// Store is where staged and published files live: a local disk, later S3. Its methods may be called by several Lanes at
+// Store is where staged and published files live: a local disk or S3. Its methods may be called by several Lanes at
 // once. Package storetest holds the contract that every Store passes.
 type Store interface {
 	chatferry.Publisher
@@ -44,8 +44,9 @@ type Staging interface {
 	// Reopen opens what was written so far for reading. The caller closes it.
 	Reopen(ctx context.Context) (ReadFile, error)
 	// Stage makes the bytes durable and ends the writing. It returns the reference by which the store finds the
-	// file again, PartFile.Staging. A failed Stage is final: the bytes must be thought lost.
-	Stage(ctx context.Context) (ref string, err error)
+	// file again, PartFile.Staging, and what the store will answer for the published file, PartFile.StoreChecksum. A
+	// failed Stage is final: the bytes must be thought lost.
+	Stage(ctx context.Context) (ref, checksum string, err error)
 	// Discard closes and removes the file, staged or not. It may be called at any time and twice.
 	Discard() error
 }

@@ -50,17 +50,17 @@ func (s *staging) Reopen(context.Context) (load.ReadFile, error) {
 }
 
 // Stage implements load.Staging.
-func (s *staging) Stage(context.Context) (string, error) {
+func (s *staging) Stage(context.Context) (ref, checksum string, err error) {
 	if s.file == nil {
-		return "", atomicfile.Explain("fsync", s.name, fs.ErrClosed)
+		return "", "", atomicfile.Explain("fsync", s.name, fs.ErrClosed)
 	}
 	if err := s.buffer.Flush(); err != nil {
-		return "", errors.Join(atomicfile.Explain("write", s.name, err), s.close())
+		return "", "", errors.Join(atomicfile.Explain("write", s.name, err), s.close())
 	}
 	if err := s.file.Sync(); err != nil {
-		return "", errors.Join(atomicfile.Explain("fsync", s.name, err), s.close())
+		return "", "", errors.Join(atomicfile.Explain("fsync", s.name, err), s.close())
 	}
-	return s.name, s.close()
+	return s.name, "", s.close()
 }
 
 func (s *staging) close() error {

@@ -122,7 +122,7 @@ func (f *memoryFile) Reopen(context.Context) (load.ReadFile, error) {
 }
 
 // Stage implements load.Staging.
-func (f *memoryFile) Stage(context.Context) (string, error) {
+func (f *memoryFile) Stage(context.Context) (ref, checksum string, err error) {
 	m := f.store
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -131,10 +131,10 @@ func (f *memoryFile) Stage(context.Context) (string, error) {
 	f.close()
 	if m.OnStage != nil {
 		if err := m.OnStage(n); err != nil {
-			return "", err
+			return "", "", err
 		}
 	}
-	return f.ref, nil
+	return f.ref, "", nil
 }
 
 func (f *memoryFile) close() {

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -39,6 +40,13 @@ func (b *Bucket) UploadPart(
 	})
 	if err != nil {
 		return objectstore.Part{}, b.fail(ctx, call{op: "UploadPart", changes: true}, u.Name, err)
+	}
+	// A store that does not compare the bytes with the sum that was sent may yet say which sum they have.
+	if said := aws.ToString(out.ChecksumSHA256); said != "" && said != *spellSum(sum) {
+		return objectstore.Part{}, &objectstore.Error{
+			Op: "UploadPart", Place: b.URI(u.Name), Means: []error{objectstore.ErrDamaged},
+			Err: fmt.Errorf("part %d has the SHA-256 %s instead of %s", number, said, *spellSum(sum)),
+		}
 	}
 	return objectstore.Part{Number: number, Size: size, ETag: aws.ToString(out.ETag), SHA256: sum}, nil
 }
