@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"chatferry"
@@ -92,6 +93,20 @@ func (s *Store) ListStaged(ctx context.Context, shard chatferry.ShardID) ([]chat
 		}
 		if id, ok := load.ShardOfName(u.Name); ok && id == shard {
 			out = append(out, chatferry.Staged{Ref: refOf(u), Shard: id, Begun: u.Begun})
+		}
+	}
+	return out, nil
+}
+
+// StagedShards implements chatferry.Publisher.
+func (s *Store) StagedShards(ctx context.Context) ([]chatferry.ShardID, error) {
+	var out []chatferry.ShardID
+	for u, err := range s.bucket.ListUploads(ctx, "") {
+		if err != nil {
+			return nil, explain(ctx, "list uploads of", s.bucket.URI(""), err)
+		}
+		if id, ok := load.ShardOfName(u.Name); ok && !slices.Contains(out, id) {
+			out = append(out, id)
 		}
 	}
 	return out, nil
