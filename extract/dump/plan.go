@@ -73,12 +73,12 @@ func (l *Listing) covered(already []chatferry.Shard, done func(chatferry.ShardID
 			now, ok := listed[k]
 			switch {
 			case ok:
-				if what := difference(f, now); what != "" {
-					return nil, changed(f.Path, what)
+				if err := Compare(f, now); err != nil {
+					return nil, err
 				}
 				covered[k] = true
 			case !done(s.ID):
-				return nil, changed(f.Path, "it was planned for "+string(s.Stream)+" and is gone")
+				return nil, Changed(f.Path, "it was planned for "+string(s.Stream)+" and is gone")
 			}
 		}
 	}
