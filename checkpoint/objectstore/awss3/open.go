@@ -36,6 +36,7 @@ type Options struct {
 
 	Endpoint string // instead of that of the SDK's configuration
 	Region   string // instead of that of the SDK's configuration
+	Profile  string // of the shared files, instead of that of the SDK's configuration
 	// Credentials, if set, are used instead of what the SDK finds.
 	Credentials aws.CredentialsProvider
 
@@ -84,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	if o.Idle == 0 {
 		o.Idle = 2 * time.Minute
 	}
-	cfg, err := config.LoadDefaultConfig(ctx)
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(o.Profile))
 	if err != nil {
 		return nil, &chatferry.Error{
 			Kind: chatferry.KindEnvironment, Op: "read the AWS configuration", Err: err,
