@@ -2,6 +2,7 @@ package s3dump
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -127,4 +128,18 @@ func (w *walk) apart() []chatferry.File {
 		kept = append(kept, f)
 	}
 	return kept
+}
+
+// versioned returns an error if a file has no ETag: nobody would see it change.
+func (s *Store) versioned(files []chatferry.File) error {
+	for _, f := range files {
+		if f.ETag == "" {
+			return &chatferry.Error{
+				Kind: chatferry.KindEnvironment, Op: "list dump", Place: s.bucket.URI(s.place + f.Path),
+				Err:  errors.New("the store tells no ETag of it, by which a change would show"),
+				Hint: "upload the dump through the store's own interface, or copy it to a folder",
+			}
+		}
+	}
+	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"chatferry"
+	"chatferry/checkpoint/objectstore"
 	"chatferry/extract/dump"
 )
 
@@ -200,6 +201,18 @@ func TestListRefusesDisorder(t *testing.T) {
 	_, _, err := open(t, s, "d").List(t.Context(), everywhere)
 	if chatferry.KindOf(err) != chatferry.KindEnvironment || !strings.Contains(err.Error(), `"d/a.json" after "d/b.json", out of order`) {
 		t.Error(err)
+	}
+}
+
+// A store that tells no ETags could mix two versions of a file unseen.
+func TestListRefusesNoETag(t *testing.T) {
+	s := newShelf(map[string]string{"d/chats.json": ""})
+	s.answer = func(i *objectstore.Info) { i.ETag = "" }
+	for _, place := range []string{"d", "d/chats.json"} {
+		_, _, err := open(t, s, place).List(t.Context(), everywhere)
+		if chatferry.KindOf(err) != chatferry.KindEnvironment || !strings.Contains(err.Error(), "s3://bucket/d/chats.json: the store tells no ETag") {
+			t.Errorf("%s: %v", place, err)
+		}
 	}
 }
 

@@ -54,13 +54,15 @@ func (s *Store) List(ctx context.Context, descend func(folder string) bool) ([]c
 		if err != nil {
 			return nil, nil, explain(ctx, "list dump", err)
 		}
-		return []chatferry.File{fileOf(s.only, info)}, nil, nil
+		files := []chatferry.File{fileOf(s.only, info)}
+		return files, nil, s.versioned(files)
 	}
 	w := &walk{store: s, descend: descend, folders: map[string]bool{}}
 	if err := w.all(ctx); err != nil {
 		return nil, nil, err
 	}
-	return w.apart(), w.ignored, nil
+	files := w.apart()
+	return files, w.ignored, s.versioned(files)
 }
 
 // Open implements dump.Store. It asks for the bytes at once, so that an object which may be listed but not read is known.
