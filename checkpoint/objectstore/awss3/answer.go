@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
@@ -26,10 +25,7 @@ func (b *Bucket) fail(c call, name string, err error) error {
 		return nil
 	}
 	e := &objectstore.Error{Op: c.op, Place: b.URI(name), Err: err}
-	means := meaning(e, err)
-	if means == errRefused {
-		means = c.refused
-	}
+	means := meaning(e, err, c.refused)
 	if means != nil {
 		e.Means = append(e.Means, means)
 	}
@@ -42,7 +38,7 @@ func (b *Bucket) fail(c call, name string, err error) error {
 
 // isRetryable completes what the SDK thinks worth another try.
 func isRetryable(err error) aws.Ternary {
-	switch meaning(&objectstore.Error{}, err) {
+	switch meaning(&objectstore.Error{}, err, nil) {
 	case objectstore.ErrUnreachable, objectstore.ErrConflict:
 		return aws.TrueTernary
 	}
@@ -53,39 +49,8 @@ func isCanceled(err error) bool {
 	return errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }
 
-// errRefused stands for an answer whose meaning depends on the call.
-var errRefused = errors.New("refused")
-
-// codes are the codes whose meaning their status does not tell.
-var codes = map[string]error{
-	"NoSuchKey":                    objectstore.ErrNotExist,
-	"NotFound":                     objectstore.ErrNotExist,
-	"NoSuchUpload":                 objectstore.ErrNoUpload,
-	"NoSuchBucket":                 objectstore.ErrNoBucket,
-	"PreconditionFailed":           errRefused,
-	"ConditionalRequestConflict":   objectstore.ErrConflict,
-	"OperationAborted":             objectstore.ErrConflict,
-	"InvalidAccessKeyId":           objectstore.ErrCredentials,
-	"SignatureDoesNotMatch":        objectstore.ErrCredentials,
-	"ExpiredToken":                 objectstore.ErrCredentials,
-	"ExpiredTokenException":        objectstore.ErrCredentials,
-	"InvalidToken":                 objectstore.ErrCredentials,
-	"TokenRefreshRequired":         objectstore.ErrCredentials,
-	"InvalidClientTokenId":         objectstore.ErrCredentials,
-	"RequestTimeTooSkewed":         objectstore.ErrClock,
-	"PermanentRedirect":            objectstore.ErrRegion,
-	"TemporaryRedirect":            objectstore.ErrRegion,
-	"AuthorizationHeaderMalformed": objectstore.ErrRegion,
-	"SlowDown":                     objectstore.ErrUnreachable,
-	"ServiceUnavailable":           objectstore.ErrUnreachable,
-	"InternalError":                objectstore.ErrUnreachable,
-	"RequestTimeout":               objectstore.ErrUnreachable,
-	"XAmzContentSHA256Mismatch":    objectstore.ErrDamaged,
-	"BadDigest":                    objectstore.ErrDamaged,
-}
-
-// meaning notes in e what the store answered, and returns what that means; nil if nothing of this package.
-func meaning(e *objectstore.Error, err error) error {
+// meaning notes in e what the store answered, and returns what that means; nil if nothing of package objectstore.
+func meaning(e *objectstore.Error, err, refused error) error {
 	var said smithy.APIError
 	if errors.As(err, &said) {
 		e.Code, e.Message = said.ErrorCode(), said.ErrorMessage()
@@ -94,9 +59,6 @@ func meaning(e *objectstore.Error, err error) error {
 	if errors.As(err, &answer) && answer.Response != nil {
 		e.Status = answer.HTTPStatusCode()
 		e.Region = answer.Response.Header.Get("X-Amz-Bucket-Region")
-	}
-	if means, ok := codes[e.Code]; ok {
-		return means
 	}
 	var name *net.DNSError
 	var keys *credentialsError
@@ -108,27 +70,7 @@ func meaning(e *objectstore.Error, err error) error {
 	case errors.As(err, &name) && name.IsNotFound:
 		return objectstore.ErrHost
 	}
-	switch e.Status {
-	case 0, http.StatusOK, http.StatusNoContent, http.StatusPartialContent:
-		// No answer, or one that breaks off, or one that cannot be read.
-		return objectstore.ErrUnreachable
-	case http.StatusNotFound:
-		return objectstore.ErrNotExist
-	case http.StatusPreconditionFailed:
-		return errRefused
-	case http.StatusConflict:
-		return objectstore.ErrConflict
-	case http.StatusUnauthorized, http.StatusForbidden:
-		return objectstore.ErrDenied
-	case http.StatusMovedPermanently, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
-		return objectstore.ErrRegion
-	case http.StatusTooManyRequests:
-		return objectstore.ErrUnreachable
-	}
-	if e.Status >= 500 && e.Status != http.StatusNotImplemented {
-		return objectstore.ErrUnreachable
-	}
-	return nil
+	return objectstore.Meaning(e.Status, e.Code, refused)
 }
 
 // taggedCredentials marks the errors of the provider that finds the credentials, which the SDK reports like any other.

@@ -23,6 +23,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/smithy-go/logging"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"chatferry"
@@ -85,7 +86,8 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 	if o.Idle == 0 {
 		o.Idle = 2 * time.Minute
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithSharedConfigProfile(o.Profile))
+	// What the SDK would write to stderr is in its errors, or no news.
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithSharedConfigProfile(o.Profile))
 	if err != nil {
 		return nil, &chatferry.Error{
 			Kind: chatferry.KindEnvironment, Op: "read the AWS configuration", Err: err,
@@ -113,8 +115,6 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 		if custom && !validationIsSet(cfg.ConfigSources) {
 			so.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
 		}
-		// That it could not check a part of an object is no news, and the SDK writes it to stderr.
-		so.DisableLogOutputChecksumValidationSkipped = true
 		so.HTTPClient = httpClient(cfg.HTTPClient, o.Idle)
 		so.Retryer = retryer(o)
 		if o.Owner != "" {
