@@ -95,7 +95,10 @@ func (l *Listing) plainLines(ctx context.Context, f Found) (bool, error) {
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(o, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false, environment("read", f.Path, err, "check the disk")
+		if !isOurs(err) {
+			err = environment("read", f.Path, err, "check the disk")
+		}
+		return false, err
 	}
 	head = head[:n]
 	_, ext := compressed(f.Path)

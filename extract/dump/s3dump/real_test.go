@@ -82,28 +82,28 @@ func readShard(ctx context.Context, source *dump.Source, shard *chatferry.Shard)
 	}
 }
 
-// dumpFiles are a small dump of every form, one file of it damaged.
-func dumpFiles(t *testing.T) map[string]string {
+// dumpFiles are a small dump of every form, one file of it damaged, with n bytes in the largest.
+func dumpFiles(t *testing.T, n int) map[string]string {
 	t.Helper()
 	var packed strings.Builder
 	w := gzip.NewWriter(&packed)
-	if _, err := io.WriteString(w, lines(60_000)); err != nil {
+	if _, err := io.WriteString(w, lines(n/2)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return map[string]string{
-		"chats/2021/a b+c%2F.ndjson":    lines(100_000), // read in ranges
+		"chats/2021/a b+c%2F.ndjson":    lines(n), // read in ranges
 		"chats/2021/ünï.ndjson.gz":      packed.String(),
-		"chats/2021/cut.ndjson.gz":      packed.String()[:packed.Len()/2],
-		"chats/2020.json":               "[" + strings.ReplaceAll(strings.TrimSpace(lines(9000)), "\n", ",\n") + "]",
-		"chats-more.ndjson":             lines(20_000),
+		"chats/2021/cut.ndjson.gz":      packed.String()[:packed.Len()*2/3],
+		"chats/2020.json":               "[" + strings.ReplaceAll(strings.TrimSpace(lines(n/10)), "\n", ",\n") + "]",
+		"chats-more.ndjson":             lines(n/5),
 		"agents.json":                   `{"id":1}`,
 		"visitors/empty.ndjson":         "",
-		"login_sessions_1.csv":          "Agent,Start\n" + strings.Repeat("\"a\nb\",2021-03-01\n", 900),
-		"foreign/chats.json":            lines(1000),
-		"chats/.hidden/x.ndjson":        lines(1000),
+		"login_sessions_1.csv":          "Agent,Start\n" + strings.Repeat("\"a\nb\",2021-03-01\n", n/100),
+		"foreign/chats.json":            lines(n/100),
+		"chats/.hidden/x.ndjson":        lines(n/100),
 		"departments/deep/er/d.json.gz": packed.String(),
 	}
 }
@@ -113,7 +113,7 @@ func TestRealServerGivesTheSame(t *testing.T) {
 	server := realserver.Start(t)
 	folder := t.TempDir()
 	bucket := server.Open(t, "dumps/acme")
-	for name, content := range dumpFiles(t) {
+	for name, content := range dumpFiles(t, 100_000) {
 		full := filepath.Join(folder, filepath.FromSlash(name))
 		if err := os.MkdirAll(filepath.Dir(full), 0o700); err != nil {
 			t.Fatal(err)

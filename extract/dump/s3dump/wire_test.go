@@ -167,6 +167,7 @@ func TestRefusalsOverTheWire(t *testing.T) {
 		{"no bucket", "NoSuchBucket", "", 404, chatferry.KindEnvironment, "bucket"},
 		{"another region", "PermanentRedirect", "", 301, chatferry.KindEnvironment, "eu-west-3"},
 		{"expired", "", "ExpiredToken", 400, chatferry.KindEnvironment, "credentials"},
+		{"archived", "", "InvalidObjectState", 403, chatferry.KindEnvironment, "restore the object"},
 		{"busy", "SlowDown", "", 503, chatferry.KindTemporary, "resume"},
 		{"busy while reading", "", "SlowDown", 503, chatferry.KindTemporary, "resume"},
 	} {
