@@ -19,9 +19,10 @@ import (
 	"chatferry/extract/dump"
 )
 
-// read is what is read of a dump: of each Shard its Pages, and of each Page what it says.
+// read is what is read of a Shard: its Pages, what each says, and how far that goes.
 type read struct {
 	Shard   chatferry.Shard
+	At      chatferry.Position
 	Pages   []string
 	Records []string
 	Doubts  []chatferry.Doubt
@@ -46,7 +47,7 @@ func readDump(t *testing.T, place string, open func(string) (dump.Store, error))
 	source := dump.NewSource(l, cuts)
 	var all []read
 	for _, shard := range shards {
-		r, err := readShard(t.Context(), source, &shard)
+		r, err := readShard(t.Context(), source, &shard, "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -58,8 +59,10 @@ func readDump(t *testing.T, place string, open func(string) (dump.Store, error))
 	return all
 }
 
-func readShard(ctx context.Context, source *dump.Source, shard *chatferry.Shard) (r read, err error) {
-	reader, err := source.Open(ctx, shard, "")
+// readShard reads a Shard from a Position to its end, or to an error.
+func readShard(ctx context.Context, source *dump.Source, shard *chatferry.Shard, from chatferry.Position) (r read, err error) {
+	r.Shard, r.At = *shard, from
+	reader, err := source.Open(ctx, shard, from)
 	if err != nil {
 		return r, err
 	}
@@ -67,7 +70,6 @@ func readShard(ctx context.Context, source *dump.Source, shard *chatferry.Shard)
 	for {
 		p, err := reader.Next(ctx)
 		if err == io.EOF {
-			r.Shard = *shard
 			return r, nil
 		}
 		if err != nil {
@@ -77,7 +79,7 @@ func readShard(ctx context.Context, source *dump.Source, shard *chatferry.Shard)
 		for _, record := range p.Records {
 			r.Records = append(r.Records, fmt.Sprintf("%d %q", record.Offset, record.Raw))
 		}
-		r.Doubts = append(r.Doubts, p.Doubts...)
+		r.Doubts, r.At = append(r.Doubts, p.Doubts...), p.After
 		p.Release()
 	}
 }
@@ -98,12 +100,12 @@ func dumpFiles(t *testing.T, n int) map[string]string {
 		"chats/2021/ünï.ndjson.gz":      packed.String(),
 		"chats/2021/cut.ndjson.gz":      packed.String()[:packed.Len()*2/3],
 		"chats/2020.json":               "[" + strings.ReplaceAll(strings.TrimSpace(lines(n/10)), "\n", ",\n") + "]",
-		"chats-more.ndjson":             lines(n/5),
+		"chats-more.ndjson":             lines(n / 5),
 		"agents.json":                   `{"id":1}`,
 		"visitors/empty.ndjson":         "",
 		"login_sessions_1.csv":          "Agent,Start\n" + strings.Repeat("\"a\nb\",2021-03-01\n", n/100),
-		"foreign/chats.json":            lines(n/100),
-		"chats/.hidden/x.ndjson":        lines(n/100),
+		"foreign/chats.json":            lines(n / 100),
+		"chats/.hidden/x.ndjson":        lines(n / 100),
 		"departments/deep/er/d.json.gz": packed.String(),
 	}
 }

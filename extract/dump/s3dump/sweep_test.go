@@ -2,9 +2,7 @@ package s3dump
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -43,6 +41,9 @@ func TestFaultAtEveryRequest(t *testing.T) {
 					stride := 1
 					if forever {
 						stride = 3
+					}
+					if raceEnabled {
+						stride = 7
 					}
 					for at := 1; at <= well.Ops(); at += stride {
 						faulty := store.Client(sims3.Plan{At: at, Reads: true, Forever: forever, Fault: fault}.Hook())
@@ -91,31 +92,11 @@ func recordsFrom(ctx context.Context, client *sims3.Client, at map[chatferry.Sha
 	}
 	source := dump.NewSource(l, cuts)
 	for i := range shards {
-		s := &shards[i]
-		pos := at[s.ID]
-		err := func() error {
-			reader, err := source.Open(ctx, s, pos)
-			if err != nil {
-				return err
-			}
-			defer reader.Close()
-			for {
-				p, err := reader.Next(ctx)
-				if errors.Is(err, io.EOF) {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				for _, r := range p.Records {
-					got = append(got, fmt.Sprintf("%s %d %s", s.ID, r.Offset, r.Raw))
-				}
-				pos = p.After
-				p.Release()
-			}
-		}()
-		now[s.ID] = pos
-		if err != nil {
+		r, err := readShard(ctx, source, &shards[i], at[shards[i].ID])
+		for _, record := range r.Records {
+			got = append(got, r.Shard.ID.String()+" "+record)
+		}
+		if now[r.Shard.ID] = r.At; err != nil {
 			return got, now, err
 		}
 	}
