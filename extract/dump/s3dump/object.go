@@ -17,8 +17,8 @@ import (
 
 const (
 	// maxTries is how many connections in a row may break without bringing a byte.
-	maxTries = 8
-	// The pauses between them, the first of which is none, double up to the longest: about a minute together. What a
+	maxTries = 10
+	// The pauses between them, the first of which is none, double up to the longest: 25 to 50 seconds together. What a
 	// Bucket waits by itself for an answer comes on top.
 	firstPause   = 250 * time.Millisecond
 	longestPause = 20 * time.Second

@@ -134,7 +134,7 @@ func TestGivesUpWithoutProgress(t *testing.T) {
 		if chatferry.KindOf(err) != chatferry.KindTemporary || !errors.Is(err, objectstore.ErrUnreachable) {
 			t.Errorf("%v has Kind %d, want KindTemporary", err, chatferry.KindOf(err))
 		}
-		for _, part := range []string{"read dump file chats.json: from byte 104 on", "s3://bucket/chats.json", "8 connections", "connection reset by peer"} {
+		for _, part := range []string{"read dump file chats.json: from byte 104 on", "s3://bucket/chats.json", "10 connections", "connection reset by peer"} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("%q does not say %q", err, part)
 			}
