@@ -14,6 +14,7 @@ var (
 	ErrChanged  = errors.New("the object has changed")
 	ErrConflict = errors.New("another writer is at work on this name")
 	ErrNoUpload = errors.New("no such upload")
+	ErrArchived = errors.New("the object is archived")
 	// ErrDamaged: the sum that was sent is not that of the bytes that arrived. No object was made; a part may have been.
 	ErrDamaged = errors.New("the bytes that arrived are not those that were sent")
 	// ErrAmbiguous: nobody knows whether the call was applied.

@@ -44,6 +44,8 @@ func hint(err error) string {
 		return "set credentials that are valid now (AWS_PROFILE, or AWS_ACCESS_KEY_ID with AWS_SECRET_ACCESS_KEY), then resume"
 	case errors.Is(err, ErrNoBucket):
 		return "create the bucket, or correct its name or the endpoint; chatferry makes no buckets"
+	case errors.Is(err, ErrArchived):
+		return "restore the object from the archive (s3:RestoreObject), then resume"
 	case errors.Is(err, ErrRegion):
 		if e != nil && e.Region != "" {
 			return "set AWS_REGION to " + e.Region + ", then resume"

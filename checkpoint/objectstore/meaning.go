@@ -8,6 +8,7 @@ var codes = map[string]error{
 	"NotFound":                     ErrNotExist,
 	"NoSuchUpload":                 ErrNoUpload,
 	"NoSuchBucket":                 ErrNoBucket,
+	"InvalidObjectState":           ErrArchived,
 	"ConditionalRequestConflict":   ErrConflict,
 	"OperationAborted":             ErrConflict,
 	"BadDigest":                    ErrDamaged,

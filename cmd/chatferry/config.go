@@ -44,6 +44,13 @@ type Config struct {
 	MinFree       minFree
 	TakeOver      toggle
 
+	// How S3 is spoken to. Credentials, and what is not said here, come from where AWS's own programs take them.
+	S3Endpoint      endpoint
+	S3Region        text
+	S3Profile       text
+	S3PathStyle     toggle
+	S3ExpectedOwner awsAccount
+
 	Rate         count // requests a minute that the account allows
 	RateShare    share
 	Patience     period

@@ -35,7 +35,7 @@ type option struct {
 var options = []option{
 	{
 		name: "from", class: local, arg: "PLACE", sep: "\n", value: func(c *Config) value { return &c.From },
-		help: "the account: zendesk://SUBDOMAIN, zopim: or https://HOST; or a dump: a folder, file:///… or stream=PATH, which may be given several times",
+		help: "the account: zendesk://SUBDOMAIN, zopim: or https://HOST; or a dump: a folder, s3://bucket/prefix or stream=PLACE, which may be given several times",
 	},
 	{
 		name: "to", class: local, arg: "FOLDER", value: func(c *Config) value { return &c.To },
@@ -132,6 +132,27 @@ var options = []option{
 	{
 		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
 		help: "take the dataset over from a run that seems alive; that run ends with exit code 10",
+	},
+
+	{
+		name: "s3-endpoint", class: operation, arg: "URL", value: func(c *Config) value { return &c.S3Endpoint },
+		help: "the store of s3:// places, if it is not AWS; else AWS_ENDPOINT_URL_S3",
+	},
+	{
+		name: "s3-region", class: operation, arg: "REGION", value: func(c *Config) value { return &c.S3Region },
+		help: "region of the buckets; else AWS_REGION or the profile's",
+	},
+	{
+		name: "s3-profile", class: operation, arg: "NAME", value: func(c *Config) value { return &c.S3Profile },
+		help: "profile of the AWS configuration files that holds the credentials; else AWS_PROFILE, AWS_ACCESS_KEY_ID … or the machine's role",
+	},
+	{
+		name: "s3-path-style", class: operation, value: func(c *Config) value { return &c.S3PathStyle },
+		help: "name buckets in the path of a URL, not in its host, as some stores want it; on by itself where the endpoint is an address",
+	},
+	{
+		name: "s3-expected-owner", class: operation, arg: "ACCOUNT", value: func(c *Config) value { return &c.S3ExpectedOwner },
+		help: "AWS account that must own the buckets; another's is refused",
 	},
 
 	{

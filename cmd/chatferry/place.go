@@ -9,11 +9,12 @@ import (
 	"chatferry"
 )
 
-// location is where records lie: a dump in a folder or a file, for all Streams or for one, or an account of the Chat API.
+// location is where records lie: a dump in a folder or a file, on this disk or in a bucket, for all Streams or for one, or
+// an account of the Chat API.
 type location struct {
 	Stream  chatferry.Stream // empty: the place holds a folder or files for each Stream
-	Path    string
-	Account string // URI of an account; then there is no path
+	Path    string           // or s3://bucket/prefix
+	Account string           // URI of an account; then there is no path
 }
 
 func (l location) String() string {
@@ -49,7 +50,11 @@ func (l *locations) Set(text string) error {
 	if isAccount(loc.Path) {
 		return fmt.Errorf("%s is an account, which is read whole; name it without %s=, and the stream with --streams", redactURI(loc.Path), loc.Stream)
 	}
-	path, err := localPath(loc.Path)
+	read := localPath
+	if isS3(loc.Path) {
+		read = s3Place
+	}
+	path, err := read(loc.Path)
 	if err != nil {
 		return err
 	}
@@ -88,7 +93,7 @@ func (l locations) String() string { return strings.Join(l.Texts(), "\n") }
 func (l locations) absolute() (locations, error) {
 	out := make(locations, len(l))
 	for i, loc := range l {
-		if loc.Account != "" {
+		if loc.Account != "" || isS3(loc.Path) {
 			out[i] = loc
 			continue
 		}

@@ -12,6 +12,7 @@ import (
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
 	"memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
+	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
 	"progress", "json",
 }
@@ -22,7 +23,8 @@ func newRunCommand(a *app) *cobra.Command {
 		Short: "Carry an account or a dump over into a dataset, or go on with one",
 		Long: "Carry an account or a dump over into a dataset. An account is zendesk://SUBDOMAIN, or zopim: for one that was made on " +
 			"zopim.com, or the URL of its API; it is read with the token of CHATFERRY_TOKEN, --token-file or --token-command. A dump is a " +
-			"folder with a folder or files for each stream: chats/, visitors/, agents.json, …; plain, .gz or .zst; NDJSON, JSON arrays, " +
+			"folder, on a disk or as s3://bucket/prefix, with a folder or files for each stream: chats/, visitors/, agents.json, …; " +
+			"plain, .gz or .zst; NDJSON, JSON arrays, " +
 			"saved API pages or CSV.\n\n" +
 			"Run it again with the same --to after it was stopped or killed: it goes on where it was. Files that came to the " +
 			"dump are added; one that changed is refused with exit code 8.",
@@ -31,6 +33,7 @@ func newRunCommand(a *app) *cobra.Command {
   chatferry run --from zendesk://acme --to /data/acme --incremental
   chatferry run --from /dumps/acme --to /data/acme
   chatferry run --from /dumps/acme --from chats=/more/chats --to /data/acme --streams chats,agents
+  chatferry run --from s3://dumps/acme --to /data/acme --s3-profile archive
   chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
   chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
 		Args: takes(),

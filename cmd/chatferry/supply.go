@@ -41,7 +41,7 @@ func openSupply(ctx context.Context, c *carriage) (supply, error) {
 	return c.openDump(ctx)
 }
 
-// dumpSupply is a dump on this disk.
+// dumpSupply is a dump.
 type dumpSupply struct {
 	chatferry.Source
 	listing *dump.Listing

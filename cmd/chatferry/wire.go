@@ -153,7 +153,7 @@ const sealEvery = time.Minute
 
 // listDump lists the places of --from, without the Streams that are not asked for.
 func (s *settings) listDump(ctx context.Context) (*dump.Listing, error) {
-	l, err := dump.List(ctx, s.From.Texts(), dump.OpenLocal)
+	l, err := dump.List(ctx, s.From.Texts(), s.openDumpPlace(ctx))
 	if err != nil || len(s.Streams) == 0 {
 		return l, err
 	}

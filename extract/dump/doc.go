@@ -10,7 +10,7 @@
 //     brackets and commas of an array, the members of an API page that are no records, the header of a CSV file.
 //   - A Page depends on the bytes of the files and on the Position where it begins, never on how the bytes arrive. A
 //     Shard opened at any Page's After gives the same Pages again.
-//   - A file is read as it was listed or not at all: another size or time than in the Shard is an error.
+//   - A file is read as it was listed or not at all: another size, time or ETag than in the Shard is an error.
 //   - Damage costs what is damaged. A bad line costs itself; behind a break in an array or page the rest of that file
 //     is one Reject; what a damaged gzip or zstd stream still gives is read, and the file is named in a Doubt.
 //   - Memory is bounded by the length limit of a record, whatever the input holds.

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"golang.org/x/sync/errgroup"
+
 	"chatferry"
 )
 
@@ -226,21 +228,33 @@ func (l *Listing) take(s chatferry.Stream, store Store, f chatferry.File) error 
 	return nil
 }
 
+// opensAtOnce is how many files are opened side by side to see whether they can be read; a distant store takes its time
+// for each.
+const opensAtOnce = 16
+
 // check opens every file once, so that one that cannot be read is known before the run begins.
 func (l *Listing) check(ctx context.Context) error {
+	g, joint := errgroup.WithContext(ctx)
+	g.SetLimit(opensAtOnce)
 	for _, f := range l.Files {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
+		if joint.Err() != nil {
+			break
 		}
-		o, err := l.stores[f.Stream].Open(ctx, f.File, 0)
-		if err != nil {
-			return err
-		}
-		if err := o.Close(); err != nil {
-			return environment("close", f.Path, err, "check the disk")
-		}
+		g.Go(func() error {
+			o, err := l.stores[f.Stream].Open(joint, f.File, 0)
+			if err != nil {
+				return err
+			}
+			if err := o.Close(); err != nil {
+				return environment("close", f.Path, err, "check the disk")
+			}
+			return nil
+		})
 	}
-	return nil
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
 }
 
 func (l *Listing) nothing(places []string) error {

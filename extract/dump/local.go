@@ -3,7 +3,6 @@ package dump
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -99,18 +98,15 @@ type localObject struct {
 func (o *localObject) Unchanged() error {
 	info, err := os.Stat(o.name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return changed(o.listed.Path, "it is gone")
+		return Changed(o.listed.Path, "it is gone")
 	}
 	if err != nil {
 		return environment("read", o.name, err, "check that the file may be read")
 	}
 	if !info.Mode().IsRegular() {
-		return changed(o.listed.Path, "it is no longer a regular file")
+		return Changed(o.listed.Path, "it is no longer a regular file")
 	}
-	if what := difference(o.listed, fileOf(o.listed.Path, info)); what != "" {
-		return changed(o.listed.Path, what)
-	}
-	return nil
+	return Compare(o.listed, fileOf(o.listed.Path, info))
 }
 
 func fileOf(name string, info fs.FileInfo) chatferry.File {
@@ -236,18 +232,4 @@ func (w *walk) file(name string) error {
 	w.taken[info.Size()] = append(w.taken[info.Size()], seenFile{name, info})
 	w.files = append(w.files, fileOf(name, info))
 	return nil
-}
-
-// difference says how a file differs from its listing, or nothing.
-func difference(listed, now chatferry.File) string {
-	switch {
-	case listed.Size != now.Size:
-		return fmt.Sprintf("it had %d bytes when it was listed and has %d now", listed.Size, now.Size)
-	case !listed.ModTime.Equal(now.ModTime):
-		return fmt.Sprintf("it was last written at %s when it was listed, now at %s",
-			listed.ModTime.UTC().Format(timeFormat), now.ModTime.UTC().Format(timeFormat))
-	case listed.ETag != now.ETag:
-		return fmt.Sprintf("its ETag was %s when it was listed and is %s now", listed.ETag, now.ETag)
-	}
-	return ""
 }

@@ -73,12 +73,12 @@ func (l *Listing) covered(already []chatferry.Shard, done func(chatferry.ShardID
 			now, ok := listed[k]
 			switch {
 			case ok:
-				if what := difference(f, now); what != "" {
-					return nil, changed(f.Path, what)
+				if err := Compare(f, now); err != nil {
+					return nil, err
 				}
 				covered[k] = true
 			case !done(s.ID):
-				return nil, changed(f.Path, "it was planned for "+string(s.Stream)+" and is gone")
+				return nil, Changed(f.Path, "it was planned for "+string(s.Stream)+" and is gone")
 			}
 		}
 	}
@@ -95,7 +95,10 @@ func (l *Listing) plainLines(ctx context.Context, f Found) (bool, error) {
 	head := make([]byte, sniffBytes)
 	n, err := io.ReadFull(o, head)
 	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
-		return false, environment("read", f.Path, err, "check the disk")
+		if !isOurs(err) {
+			err = environment("read", f.Path, err, "check the disk")
+		}
+		return false, err
 	}
 	head = head[:n]
 	_, ext := compressed(f.Path)

@@ -114,6 +114,35 @@ func TestPlan(t *testing.T) {
 	refused("gone when done", "", nine, func() func() { os.Remove(f); return restore })
 }
 
+// A file is as it was listed when its size and its time, or its ETag in an object store, are. From one kind of place to the
+// other nothing can be told.
+func TestCompare(t *testing.T) {
+	at := time.Date(2021, 3, 1, 8, 0, 0, 500, time.UTC)
+	disk := chatferry.File{Path: "chats/a.json", Size: 10, ModTime: at}
+	object := chatferry.File{Path: "chats/a.json", Size: 10, ETag: `"v1"`}
+	for _, tt := range []struct {
+		listed, now chatferry.File
+		says        string
+	}{
+		{disk, disk, ""},
+		{disk, chatferry.File{Path: disk.Path, Size: 10, ModTime: at.In(time.FixedZone("", 3600))}, ""},
+		{object, object, ""},
+		{disk, chatferry.File{Path: disk.Path, Size: 9, ModTime: at}, "it had 10 bytes when it was listed and has 9 now"},
+		{disk, chatferry.File{Path: disk.Path, Size: 10, ModTime: at.Add(1)}, "it was last written at 2021-03-01T08:00:00.0000005Z when it was listed"},
+		{object, chatferry.File{Path: disk.Path, Size: 10, ETag: `"v2"`}, `its ETag was "v1" when it was listed and is "v2" now`},
+		{disk, object, "it lay on a disk when it was listed and lies in an object store now"},
+		{object, disk, "it lay in an object store when it was listed and lies on a disk now"},
+	} {
+		err := Compare(tt.listed, tt.now)
+		switch {
+		case tt.says == "" && err != nil:
+			t.Error(err)
+		case tt.says != "" && (chatferry.KindOf(err) != chatferry.KindIncompatible || !strings.Contains(err.Error(), "chats/a.json: "+tt.says)):
+			t.Errorf("%v, want an error of KindIncompatible that says %q", err, tt.says)
+		}
+	}
+}
+
 func TestPlanManyTinyFiles(t *testing.T) {
 	l := &Listing{}
 	for i := range 20000 {

@@ -134,11 +134,12 @@ func (r *ring) forget(at int64) {
 
 func (r *ring) unchanged() error { return r.file.obj.Unchanged() }
 
-// close stops the goroutine and waits for it.
+// close stops the goroutine, which may be waiting for bytes, and waits for it.
 func (r *ring) close() error {
 	close(r.stop)
+	err := r.file.obj.Close()
 	<-r.stopped
-	return r.file.obj.Close()
+	return err
 }
 
 var _ io.Reader = (*inflater)(nil)

@@ -16,11 +16,12 @@ type Store interface {
 	// folders whose names begin with a dot. What it finds but cannot offer as a file is passed over with a reason. A file
 	// that cannot be read is an error.
 	List(ctx context.Context, descend func(folder string) bool) ([]chatferry.File, []Ignored, error)
-	// Open opens a file at a stored byte. The file must be as f says; otherwise the error has KindIncompatible.
+	// Open opens a file at a stored byte. The file must be as f says; otherwise the error is one of Changed. The context
+	// holds for as long as the Object is open.
 	Open(ctx context.Context, f chatferry.File, from int64) (Object, error)
 }
 
-// Object is an open file of a dump.
+// Object is an open file of a dump. One goroutine reads it; Close may be called meanwhile, and ends a Read that waits.
 type Object interface {
 	io.ReadCloser
 	// Unchanged returns an error of KindIncompatible if the file is no longer as it was listed. It is called for every

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -128,14 +126,27 @@ func (b *Bucket) open(ctx context.Context, name string, in *s3.GetObjectInput) (
 	}
 	length := info.Size
 	if in.Range != nil {
-		// "bytes 0-9/100"
-		_, total, _ := strings.Cut(aws.ToString(out.ContentRange), "/")
-		if info.Size, err = strconv.ParseInt(total, 10, 64); err != nil {
+		if info.Size, err = sizeOf(*in.Range, aws.ToString(out.ContentRange)); err != nil {
 			err = errors.Join(fmt.Errorf("it answered the range %q", aws.ToString(out.ContentRange)), out.Body.Close())
 			return nil, objectstore.Info{}, b.fail(ctx, c, name, err)
 		}
 	}
 	return &body{ReadCloser: out.Body, left: length, fail: func(err error) error { return b.fail(ctx, c, name, err) }}, info, nil
+}
+
+// sizeOf returns the size of the whole object from an answer like "bytes 0-9/100". It must begin where it was asked to.
+func sizeOf(asked, answered string) (int64, error) {
+	var from, first, last, size int64
+	if _, err := fmt.Sscanf(asked, "bytes=%d-", &from); err != nil {
+		return 0, err
+	}
+	if _, err := fmt.Sscanf(answered, "bytes %d-%d/%d", &first, &last, &size); err != nil {
+		return 0, err
+	}
+	if first != from {
+		return 0, fmt.Errorf("it begins at byte %d, not at %d", first, from)
+	}
+	return size, nil
 }
 
 // body is the body of an answer, which must be as long as was said.

@@ -37,6 +37,7 @@ type Options struct {
 
 	Endpoint string // instead of that of the SDK's configuration
 	Region   string // instead of that of the SDK's configuration
+	Profile  string // of the shared files, instead of that of the SDK's configuration
 	// Credentials, if set, are used instead of what the SDK finds.
 	Credentials aws.CredentialsProvider
 
@@ -86,7 +87,7 @@ func Open(ctx context.Context, o Options) (*Bucket, error) {
 		o.Idle = 2 * time.Minute
 	}
 	// What the SDK would write to stderr is in its errors, or no news.
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithLogger(logging.Nop{}), config.WithSharedConfigProfile(o.Profile))
 	if err != nil {
 		return nil, &chatferry.Error{
 			Kind: chatferry.KindEnvironment, Op: "read the AWS configuration", Err: err,

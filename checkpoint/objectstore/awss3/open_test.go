@@ -3,9 +3,11 @@ package awss3_test
 import (
 	"crypto/sha256"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -124,6 +126,61 @@ func serveThrough(t *testing.T, store *sims3.Store, look func(*http.Request)) aw
 	o := store.Serve(t, nil)
 	o.Endpoint = server.URL
 	return o
+}
+
+// A store that answers another range than it was asked for is not believed.
+func TestAnotherRange(t *testing.T) {
+	store := sims3.New()
+	if _, err := store.Client(nil).PutIfAbsent(t.Context(), "a", []byte("0123456789")); err != nil {
+		t.Fatal(err)
+	}
+	for spoilt, whole := range map[string]bool{"bytes=3-": true, "bytes=2-": false, "bytes=0-": false, "": false} {
+		o := serveThrough(t, store, func(r *http.Request) {
+			if r.Method == http.MethodGet {
+				r.Header.Set("Range", spoilt)
+			}
+		})
+		body, info, err := open(t, o).GetRange(t.Context(), "a", 3, -1, "")
+		if !whole {
+			if !errors.Is(err, objectstore.ErrUnreachable) {
+				t.Errorf("%q: %v", spoilt, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		data, err := io.ReadAll(body)
+		if err = errors.Join(err, body.Close()); err != nil || string(data) != "3456789" || info.Size != 10 {
+			t.Errorf("%q, %+v, %v", data, info, err)
+		}
+	}
+}
+
+// A profile that is named goes over the keys of the environment, as with AWS's own programs.
+func TestProfile(t *testing.T) {
+	cleanEnv(t)
+	files := filepath.Join(t.TempDir(), "credentials")
+	if err := os.WriteFile(files, []byte("[archive]\naws_access_key_id = of-the-profile\naws_secret_access_key = s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", files)
+	t.Setenv("AWS_ACCESS_KEY_ID", "of-the-environment")
+	t.Setenv("AWS_SECRET_ACCESS_KEY", "s")
+	for profile, key := range map[string]string{"": "of-the-environment", "archive": "of-the-profile"} {
+		var signed string
+		o := serveThrough(t, sims3.New(), func(r *http.Request) { signed = r.Header.Get("Authorization") })
+		o.Credentials, o.Profile = nil, profile
+		if _, err := open(t, o).Head(t.Context(), "a"); !errors.Is(err, objectstore.ErrNotExist) {
+			t.Error(err)
+		}
+		if !strings.Contains(signed, "Credential="+key+"/") {
+			t.Errorf("profile %q: signed as %s", profile, signed)
+		}
+	}
+	if _, err := awss3.Open(t.Context(), awss3.Options{Bucket: "b", Profile: "nobody"}); chatferry.KindOf(err) != chatferry.KindEnvironment {
+		t.Errorf("a profile that is not there: %v", err)
+	}
 }
 
 func TestHeaders(t *testing.T) {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package s3dump
+
+const raceEnabled = false
