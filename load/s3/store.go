@@ -86,16 +86,37 @@ func (s *Store) SyncStaging(context.Context) error { return nil }
 // ListStaged implements chatferry.Publisher.
 func (s *Store) ListStaged(ctx context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
 	var out []chatferry.Staged
-	// Few uploads are open at a time, those of all Shards together, and a Shard's names have no prefix of their own.
+	err := s.eachStaged(ctx, func(f chatferry.Staged) {
+		if f.Shard == shard {
+			out = append(out, f)
+		}
+	})
+	return out, err
+}
+
+// StagedShards names the Shards for which something is staged, each once; 0 stands for replaces.
+func (s *Store) StagedShards(ctx context.Context) ([]chatferry.ShardID, error) {
+	var out []chatferry.ShardID
+	err := s.eachStaged(ctx, func(f chatferry.Staged) {
+		if !slices.Contains(out, f.Shard) {
+			out = append(out, f.Shard)
+		}
+	})
+	return out, err
+}
+
+// eachStaged visits every upload to the name of a file of a Part. Few are open at a time, those of all Shards together,
+// and the names of one Shard have no prefix of their own.
+func (s *Store) eachStaged(ctx context.Context, visit func(chatferry.Staged)) error {
 	for u, err := range s.bucket.ListUploads(ctx, "") {
 		if err != nil {
-			return nil, explain(ctx, "list uploads of", s.bucket.URI(""), err)
+			return explain(ctx, "list uploads of", s.bucket.URI(""), err)
 		}
-		if id, ok := load.ShardOfName(u.Name); ok && id == shard {
-			out = append(out, chatferry.Staged{Ref: refOf(u), Shard: id, Begun: u.Begun})
+		if id, ok := load.ShardOfName(u.Name); ok {
+			visit(chatferry.Staged{Ref: refOf(u), Shard: id, Begun: u.Begun})
 		}
 	}
-	return out, nil
+	return nil
 }
 
 // StagedShards implements chatferry.Publisher.
