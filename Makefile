@@ -16,22 +16,24 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install demo test lint unit race plant plant-some crash soak fuzz bench clean
+.PHONY: help build install release release-check demo test lint schedules unit race plant plant-some crash soak fuzz bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/chatferry
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/chatferry
 
 install: ## install chatferry into GOBIN
 	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/chatferry
+	@at="$$($(GO) list -f '{{.Target}}' ./cmd/chatferry)"; echo "installed $$at"; \
+		case ":$$PATH:" in *":$${at%/*}:"*) ;; *) echo "$${at%/*} is not in PATH";; esac
 
 demo: build ## make a small legacy account and carry it over (CHATS=N for another size)
 	@rm -rf demo
 	$(BIN) demo --chats $(CHATS) --dir demo
 
-test: lint unit race plant-some ## everything that CI runs, under 15 minutes on two cores
+test: lint schedules unit race plant-some ## everything that CI runs, under 15 minutes on two cores
 
 lint: $(TOOLS)/staticcheck ## gofumpt, vet and staticcheck
 	@out="$$($(TOOLS)/gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
@@ -41,6 +43,9 @@ lint: $(TOOLS)/staticcheck ## gofumpt, vet and staticcheck
 $(TOOLS)/staticcheck: .ci/tools/go.mod
 	@mkdir -p $(TOOLS)
 	cd .ci/tools && $(GO) build -o ../../$(TOOLS)/ tool
+
+schedules: ## hold the ready-made schedules against Kubernetes, and systemd where it is
+	cd .ci/schedules && $(GO) vet ./... && $(GO) test ./...
 
 unit: ## the tests, those that kill the real program included
 	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 14m ./...
