@@ -29,6 +29,12 @@ install: ## install chatferry into GOBIN
 	@at="$$($(GO) list -f '{{.Target}}' ./cmd/chatferry)"; echo "installed $$at"; \
 		case ":$$PATH:" in *":$${at%/*}:"*) ;; *) echo "$${at%/*} is not in PATH";; esac
 
+release: ## the archives of a release in dist/, static, for linux and darwin on amd64 and arm64
+	$(GO) run ./.ci/release -version '$(VERSION)'
+
+release-check: release ## prove that they are static, whole, and come out the same again
+	$(GO) run ./.ci/release -version '$(VERSION)' -check
+
 demo: build ## make a small legacy account and carry it over (CHATS=N for another size)
 	@rm -rf demo
 	$(BIN) demo --chats $(CHATS) --dir demo
@@ -89,4 +95,4 @@ bench: build ## throughput of reading, decoding, encoding and the whole
 	$(BIN) bench
 
 clean: ## remove what the targets made
-	rm -rf bin demo
+	rm -rf bin demo dist
