@@ -16,22 +16,30 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install demo test lint unit race plant plant-some crash soak fuzz bench clean
+.PHONY: help build install release release-check demo test lint schedules unit race plant plant-some crash soak fuzz bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/chatferry
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/chatferry
 
 install: ## install chatferry into GOBIN
 	$(GO) install -trimpath -ldflags '$(LDFLAGS)' ./cmd/chatferry
+	@at="$$($(GO) list -f '{{.Target}}' ./cmd/chatferry)"; echo "installed $$at"; \
+		case ":$$PATH:" in *":$${at%/*}:"*) ;; *) echo "$${at%/*} is not in PATH";; esac
+
+release: ## the archives of a release in dist/, static, for linux and darwin on amd64 and arm64
+	$(GO) run ./.ci/release -version '$(VERSION)'
+
+release-check: release ## prove that they are static, whole, and come out the same again
+	$(GO) run ./.ci/release -version '$(VERSION)' -check
 
 demo: build ## make a small legacy account and carry it over (CHATS=N for another size)
 	@rm -rf demo
 	$(BIN) demo --chats $(CHATS) --dir demo
 
-test: lint unit race plant-some ## everything that CI runs, under 15 minutes on two cores
+test: lint schedules unit race plant-some ## everything that CI runs, under 15 minutes on two cores
 
 lint: $(TOOLS)/staticcheck ## gofumpt, vet and staticcheck
 	@out="$$($(TOOLS)/gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
@@ -47,6 +55,9 @@ $(TOOLS)/versitygw: .ci/s3server/go.mod
 	@mkdir -p $(TOOLS)
 	cd .ci/s3server && $(GO) build -o ../../$(TOOLS)/ tool
 	@touch $@
+
+schedules: ## hold the ready-made schedules against Kubernetes, and systemd where it is
+	cd .ci/schedules && $(GO) vet ./... && $(GO) test ./...
 
 unit: ## the tests, those that kill the real program included
 	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 14m ./...
@@ -75,6 +86,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
 	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
 	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
+	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m
 
@@ -89,4 +101,4 @@ bench: build ## throughput of reading, decoding, encoding and the whole
 	$(BIN) bench
 
 clean: ## remove what the targets made
-	rm -rf bin demo
+	rm -rf bin demo dist

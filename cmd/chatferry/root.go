@@ -68,6 +68,7 @@ func newRoot(a *app) *cobra.Command {
 		newDiscardCommand(a),
 		newConfigCommand(a),
 		newVersionCommand(a),
+		newScheduleCommand(a),
 		newCompletionCommand(a),
 	)
 	quiet(root)

@@ -24,10 +24,10 @@ func newRunCommand(a *app) *cobra.Command {
 		Long: "Carry an account or a dump over into a dataset. An account is zendesk://SUBDOMAIN, or zopim: for one that was made on " +
 			"zopim.com, or the URL of its API; it is read with the token of CHATFERRY_TOKEN, --token-file or --token-command. A dump is a " +
 			"folder, on a disk or as s3://bucket/prefix, with a folder or files for each stream: chats/, visitors/, agents.json, …; " +
-			"plain, .gz or .zst; NDJSON, JSON arrays, " +
-			"saved API pages or CSV.\n\n" +
-			"Run it again with the same --to after it was stopped or killed: it goes on where it was. Files that came to the " +
-			"dump are added; one that changed is refused with exit code 8.",
+			"plain, .gz or .zst; NDJSON, JSON arrays, saved API pages or CSV. A folder named after a date, 2026-11-28 or " +
+			"20261128T0200Z, holds a dump of its own.\n\n" +
+			"Run it again with the same --to after it was stopped or killed: it goes on where it was. Files and nights that came to " +
+			"the dump are added; a file that changed is refused with exit code 8.",
 		Example: `  CHATFERRY_TOKEN=… chatferry run --from zendesk://acme --to /data/acme
   chatferry run --from zopim: --token-file token.json --to /data/acme --rate-share 50%
   chatferry run --from zendesk://acme --to /data/acme --incremental

@@ -24,6 +24,6 @@ func TestScripts(t *testing.T) {
 			e.Setenv("CHATFERRY_PROGRESS", "none")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "tree": tree},
 	})
 }

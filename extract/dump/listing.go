@@ -40,7 +40,8 @@ type Listing struct {
 	scope  []chatferry.Stream // after Only; nil: all
 }
 
-// List looks for the files of a dump. A place is a folder, a file whose name tells its Stream, or stream=path, which
+// List looks for the files of a dump. A place is a folder, with a folder or files for each Stream, or with dumps by date: a
+// folder named after a date holds a dump of its own. It may also be a file whose name tells its Stream, or stream=path, which
 // takes a Stream from a folder or file of its own, whatever it is called, and overrides what other places hold of it.
 // All files of a Stream come from one place. open opens the path of a place: [OpenLocal].
 func List(ctx context.Context, places []string, open func(path string) (Store, error)) (*Listing, error) {
@@ -170,12 +171,13 @@ func (l *Listing) addGeneral(ctx context.Context, at string, own map[chatferry.S
 	}
 	pass := func(name, why string) { l.Ignored = append(l.Ignored, Ignored{name, why}) }
 	files, ignored, err := store.List(ctx, func(folder string) bool {
-		if strings.Contains(folder, "/") || folder == analyticsFolder {
+		name := undated(folder)
+		if name == "" || strings.Contains(name, "/") || name == analyticsFolder {
 			return true
 		}
-		s, ok := streamOfFolder(folder)
+		s, ok := streamOfFolder(name)
 		if !ok {
-			pass(folder, "a folder that is not named after a Stream")
+			pass(folder, "a folder that is not named after a Stream or a date")
 		} else if _, ok = own[s]; !ok {
 			return true
 		} else {
@@ -188,13 +190,14 @@ func (l *Listing) addGeneral(ctx context.Context, at string, own map[chatferry.S
 	}
 	l.Ignored = append(l.Ignored, ignored...)
 	for _, f := range files {
-		top, _, below := strings.Cut(f.Path, "/")
+		name := undated(f.Path)
+		top, _, below := strings.Cut(name, "/")
 		var s chatferry.Stream
 		ok := false
 		if below && top != analyticsFolder {
 			s, ok = streamOfFolder(top)
 		} else {
-			s, ok = streamOfFile(f.Path)
+			s, ok = streamOfFile(name)
 		}
 		if !ok {
 			pass(f.Path, "its name does not begin with the name of a Stream")
@@ -258,7 +261,7 @@ func (l *Listing) check(ctx context.Context) error {
 }
 
 func (l *Listing) nothing(places []string) error {
-	hint := "expected are folders or files named after Streams, such as chats/2021-03.ndjson.gz, agents.json or login_sessions_2021.csv, or stream=PATH"
+	hint := "expected are folders or files named after Streams, such as chats/2021-03.ndjson.gz, agents.json or login_sessions_2021.csv, also below folders named after dates, or stream=PATH"
 	for _, p := range places {
 		if s, ok := streamOfFolder(path.Base(p)); ok {
 			hint = fmt.Sprintf("if the folder itself holds %s, write %s=%s", s, s, p)

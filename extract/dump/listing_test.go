@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -84,7 +85,7 @@ func TestListFolder(t *testing.T) {
 		"chats/old.zip: an archive or a compression that is not read; unpack it",
 		"chats/x.csv: a CSV file, but chats are read from JSON",
 		"goals.txt: not .json, .ndjson, .jsonl or .csv, with or without .gz or .zst",
-		"other: a folder that is not named after a Stream",
+		"other: a folder that is not named after a Stream or a date",
 		"roles.json.bz2: an archive or a compression that is not read; unpack it",
 	}
 	if d := cmp.Diff(wantPassed, passed(l)); d != "" {
@@ -97,6 +98,61 @@ func TestListFolder(t *testing.T) {
 	}
 	if only := list(t, dir).Only(chatferry.Bans, chatferry.Goals); len(only.Files) != 2 {
 		t.Errorf("only bans: %v", taken(only))
+	}
+}
+
+// A folder named after a date is a dump of its own, and the files of a Stream stand in the order of the dates.
+func TestListDates(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"2026-11-28T0200Z/chats/a.json": "", "2026-11-28T0200Z/agents.json": "", "2026-11-27/chats/a.json": "", "2026-11-27/chats/2021/b.json": "",
+		"2026-11-27/analytics/login_sessions_1.csv": "", "2026-10/2026-10-31/visitors.json": "", "chats/c.json": "", "agents.json": "",
+		"2026-11-28T0200Z/README.md": "", "2026-11-28T0200Z/other/chats.json": "", "2026-11-28T0200Z/chats/notes.txt": "",
+		"2026-11-29.part/chats/a.json": "", "2026-13-01/chats/a.json": "", "12345678/chats/a.json": "", "visitors/2026-11-27/v.json": "",
+		"2026-11-27/attachments/a.json": "", "2026-11-30": "",
+	})
+	l := list(t, dir)
+	want := []string{
+		"agents 2026-11-28T0200Z/agents.json", "agents agents.json",
+		"chats 2026-11-27/chats/2021/b.json", "chats 2026-11-27/chats/a.json", "chats 2026-11-28T0200Z/chats/a.json", "chats chats/c.json",
+		"visitors 2026-10/2026-10-31/visitors.json", "visitors visitors/2026-11-27/v.json",
+		"analytics_login_sessions 2026-11-27/analytics/login_sessions_1.csv",
+	}
+	if d := cmp.Diff(want, taken(l)); d != "" {
+		t.Errorf("taken (-want +got):\n%s", d)
+	}
+	const unnamed = ": a folder that is not named after a Stream or a date"
+	wantPassed := []string{
+		"12345678" + unnamed, "2026-11-27/attachments" + unnamed,
+		"2026-11-28T0200Z/README.md: its name does not begin with the name of a Stream",
+		"2026-11-28T0200Z/chats/notes.txt: not .json, .ndjson, .jsonl or .csv, with or without .gz or .zst",
+		"2026-11-28T0200Z/other" + unnamed, "2026-11-29.part" + unnamed,
+		"2026-11-30: its name does not begin with the name of a Stream", "2026-13-01" + unnamed,
+	}
+	if d := cmp.Diff(wantPassed, passed(l)); d != "" {
+		t.Errorf("ignored (-want +got):\n%s", d)
+	}
+	other := folder(t, map[string]string{"x.json": ""})
+	if got := taken(list(t, dir, "chats="+other)); slices.Contains(got, "chats 2026-11-27/chats/a.json") || !slices.Contains(got, "chats x.json") {
+		t.Errorf("another place was named for chats: %v", got)
+	}
+}
+
+func TestIsDate(t *testing.T) {
+	for _, name := range []string{
+		"2026-11-28", "20261128", "2026-11", "2026-11-28T0200Z", "2026-11-28_02-00", "2026-11-28 02:00", "2026-11-28T02:00:00+01:00", "20261128T020000Z",
+		"20261128-02", "2026-11-28T02.00", "2024-02-29", "2026-11-28T02:00:00-0330",
+	} {
+		if !isDate(name) {
+			t.Errorf("%q is no date", name)
+		}
+	}
+	for _, name := range []string{
+		"", "2026", "202611", "2026-1-2", "2026-13-01", "2026-02-30", "2025-02-29", "99887766", "2026-11-28.part", "2026-11-28-old", "2026-11_02",
+		"x2026-11-28", "2026-11-28Z", "2026-11-28T", "2026/11/28", "2026-11-280", "chats", "2026-1128",
+	} {
+		if isDate(name) {
+			t.Errorf("%q is a date", name)
+		}
 	}
 }
 
@@ -127,7 +183,7 @@ func TestListPlaces(t *testing.T) {
 			"attachments are files, not records",
 			[]string{folder(t, map[string]string{"chats.json": "", "attachments/a.json": "", "attachments.json": ""})},
 			[]string{"chats chats.json"},
-			[]string{"attachments: a folder that is not named after a Stream", "attachments.json: its name does not begin with the name of a Stream"},
+			[]string{"attachments: a folder that is not named after a Stream or a date", "attachments.json: its name does not begin with the name of a Stream"},
 		},
 		{"several places", []string{filepath.Join(other, "agents.json.gz"), twice}, []string{"agents agents.json.gz", "chats chats.json"}, nil},
 	}
@@ -229,6 +285,25 @@ func TestListLinks(t *testing.T) {
 			t.Errorf("not passed over: %s\n%s", want, strings.Join(passed(l), "\n"))
 		}
 	}
+
+	night := folder(t, map[string]string{"chats/a.ndjson": "", "agents.json": ""}) // on another disk, with a circle
+	os.Symlink(night, filepath.Join(night, "chats", "up"))
+	nights := folder(t, map[string]string{"2026-11-27/chats/x.json": ""})
+	for name, to := range map[string]string{"2026-11-28": night, "latest": "2026-11-27"} {
+		os.Symlink(to, filepath.Join(nights, name))
+	}
+	os.MkdirAll(filepath.Join(nights, "2026-11-29/chats"), 0o700)
+	os.Link(filepath.Join(nights, "2026-11-27/chats/x.json"), filepath.Join(nights, "2026-11-29/chats/x.json")) // an unchanged file
+	l = list(t, nights)
+	want = []string{"agents 2026-11-28/agents.json", "chats 2026-11-27/chats/x.json", "chats 2026-11-28/chats/a.ndjson", "chats 2026-11-29/chats/x.json"}
+	if d := cmp.Diff(want, taken(l)); d != "" {
+		t.Errorf("taken of dumps by date (-want +got):\n%s", d)
+	}
+	want = []string{"2026-11-28/chats/up: the same folder as 2026-11-28", "latest: a link to a folder of this same dump"}
+	if d := cmp.Diff(want, passed(l)); d != "" {
+		t.Errorf("ignored of dumps by date (-want +got):\n%s", d)
+	}
+
 	link("/", "goals") // which holds the dump
 	if l := list(t, dir); !strings.Contains(strings.Join(passed(l), "\n"), "goals: a link to a folder of this same dump") {
 		t.Errorf("a link to the whole disk: %v", passed(l))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -121,8 +122,8 @@ type walk struct {
 	files   []chatferry.File
 	ignored []Ignored
 
-	// What was taken below one folder of the root, so that links are caught within a Stream, and a file that is linked
-	// into two Streams is offered to both.
+	// What was taken below one folder of the root, or of a dated one, so that links are caught within a Stream, and a file that
+	// is linked into two Streams, or stands unchanged in the dumps of two nights, is offered to both.
 	folders map[string]string    // real path to the path it was entered by
 	taken   map[int64][]seenFile // by size
 }
@@ -176,10 +177,11 @@ func (w *walk) enter(ctx context.Context, name, real string) error {
 	if !w.descend(name) {
 		return nil
 	}
-	if !strings.Contains(name, "/") { // a folder of the root
+	if !strings.Contains(undated(name), "/") { // a folder of the root, or of a dated one
 		folders, taken := w.folders, w.taken
 		defer func() { w.folders, w.taken = folders, taken }()
 		w.reset()
+		maps.Copy(w.folders, folders) // the dated ones around it
 	}
 	if first, ok := w.folders[real]; ok {
 		w.pass(name, "the same folder as "+first)

@@ -2,7 +2,9 @@ package dump
 
 import (
 	"path"
+	"regexp"
 	"strings"
+	"time"
 
 	"chatferry"
 )
@@ -29,6 +31,39 @@ var reports = []struct {
 
 // analyticsFolder may hold CSV files under the names of the dashboard.
 const analyticsFolder = "analytics"
+
+// dateName is a date, or a date with a time behind it: 2026-11, 2026-11-28, 20261128, 2026-11-28T0200Z, 2026-11-28_02-00-00.
+var dateName = regexp.MustCompile(`^(\d{4}-\d{2}(?:-\d{2})?|\d{8})(?:[T_ -]\d{2}(?:[-:.]?\d{2}){0,2}(?:Z|[+-]\d{2}:?\d{2})?)?$`)
+
+// isDate reports whether a folder is named after a date. Such a folder is a dump of its own: that of a night, or a month.
+func isDate(name string) bool {
+	m := dateName.FindStringSubmatch(name)
+	if m == nil {
+		return false
+	}
+	for _, layout := range []string{"2006-01-02", "20060102"} {
+		if _, err := time.Parse(layout, m[1]); err == nil {
+			return true
+		}
+	}
+	_, err := time.Parse("2006-01", name) // a month has no time behind it
+	return err == nil
+}
+
+// undated is a path below the dump that it is part of: what is left of it behind the folders that are named after dates. It is
+// empty for such a folder itself.
+func undated(name string) string {
+	for {
+		top, rest, below := strings.Cut(name, "/")
+		switch {
+		case !isDate(top):
+			return name
+		case !below:
+			return ""
+		}
+		name = rest
+	}
+}
 
 // dumped reports whether a dump can hold s.
 func dumped(s chatferry.Stream) bool { return s.Known() && !s.Made() }

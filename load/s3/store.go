@@ -119,20 +119,6 @@ func (s *Store) eachStaged(ctx context.Context, visit func(chatferry.Staged)) er
 	return nil
 }
 
-// StagedShards implements chatferry.Publisher.
-func (s *Store) StagedShards(ctx context.Context) ([]chatferry.ShardID, error) {
-	var out []chatferry.ShardID
-	for u, err := range s.bucket.ListUploads(ctx, "") {
-		if err != nil {
-			return nil, explain(ctx, "list uploads of", s.bucket.URI(""), err)
-		}
-		if id, ok := load.ShardOfName(u.Name); ok && !slices.Contains(out, id) {
-			out = append(out, id)
-		}
-	}
-	return out, nil
-}
-
 // Unstage implements chatferry.Publisher.
 func (s *Store) Unstage(ctx context.Context, staged chatferry.Staged) error {
 	u, err := parseRef(staged.Ref)
