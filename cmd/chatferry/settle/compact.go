@@ -27,20 +27,17 @@ func Compact(ctx context.Context, o Options) (Report, error) {
 	return s.end(ctx, s.join(ctx))
 }
 
+// join is Compact. What is settled stays so when files are joined.
 func (s *settler) join(ctx context.Context) error {
-	d, err := s.dataset(ctx)
+	d, err := s.begin(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.loadState(ctx); err != nil {
 		return err
 	}
 	ready, _ := units(d)
 	for stream, all := range ready {
 		before := s.settledBefore(stream)
-		// What is settled stays so when files are joined.
-		if !slices.ContainsFunc(holding(stream, all), func(f *checkpoint.InventoryFile) bool { return !before[f.SHA256] }) {
-			s.whole[stream] = s.state.Streams[stream] != nil && s.state.Streams[stream].Dropped
+		if before != nil && !slices.ContainsFunc(holding(stream, all), func(f *checkpoint.InventoryFile) bool { return !before[f.SHA256] }) {
+			s.whole[stream] = s.state.Streams[stream].Dropped
 		}
 	}
 	return s.compact(ctx, 2)

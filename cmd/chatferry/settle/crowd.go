@@ -35,7 +35,7 @@ type text struct {
 func (v *visitor) renewed() bool { return v.was.chats == 0 || v.was.newest != v.newest }
 
 // About how many bytes a visitor takes besides its texts.
-const visitorSize = 440
+const visitorSize = 416
 
 func (v *visitor) size() int64 {
 	n := visitorSize + len(v.name) + len(v.chat)
@@ -102,18 +102,12 @@ func (c *crowd) each(rec arrow.Record, visit func(rows *chatTexts, i int, of id,
 	if err != nil {
 		return err
 	}
-	var buffer []byte
-	for i := range int(rec.NumRows()) {
-		if rows.visitors.IsNull(i) {
-			continue
-		}
-		var of id
-		buffer, of = idOf(buffer, string(ChatVisitors), rows.visitors.Value(i))
+	rows.each(func(i int, of id) {
 		if hash := c.hash(of); c.from <= hash && hash <= c.to {
 			visit(&rows, i, of, hash)
 			c.fit()
 		}
-	}
+	})
 	return nil
 }
 

@@ -2,12 +2,10 @@ package settle
 
 import (
 	"errors"
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"path"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
@@ -201,64 +199,6 @@ func TestContest(t *testing.T) {
 		if err := c.enter(c.index(weak(ids[0])), ids[0], place{order: best[ids[0]]}); best[ids[0]] != (order{}) && err == nil {
 			t.Errorf("seed %d: one record was entered twice", seed)
 		}
-	}
-}
-
-var benchKeys = flag.Int("settle-keys", 2_000_000, "keys that BenchmarkFind merges")
-
-// BenchmarkFind merges the key files of many Parts, none, one percent or all of whose keys are there twice.
-func BenchmarkFind(b *testing.B) {
-	const files = 1000
-	for _, share := range []float64{0, 0.01, 1} {
-		b.Run(fmt.Sprintf("keys=%d/files=%d/twice=%v", *benchKeys, files, share), func(b *testing.B) {
-			fsys, err := atomicfile.OS(b.TempDir())
-			if err != nil {
-				b.Fatal(err)
-			}
-			rng := rand.New(rand.NewPCG(1, 1))
-			d := newDerivedFiles(fsys)
-			var all []uint64
-			var sets [][]uint64
-			for len(all) < *benchKeys {
-				var keys []uint64
-				for range min(*benchKeys/files+1, *benchKeys-len(all)) {
-					key := rng.Uint64() &^ excludedBit
-					if i := len(all) - *benchKeys/2; i >= 0 && rng.Float64() < 2*share {
-						key = all[i]
-					}
-					keys, all = append(keys, key), append(all, key)
-				}
-				sets = append(sets, keys)
-			}
-			holders := makeHolders(b, d, sets)
-			sets, all = nil, nil
-			debug.FreeOSMemory()
-			limits := limitsOf(defaultMemory)
-			peak := watchMemory()
-			found, batches := 0, 0
-			for b.Loop() {
-				found, batches = 0, 0
-				for i := range holders { // as a settle looks at them
-					if _, err := d.scan(b.Context(), &keysKind, holders[i].keys.name, nil); err != nil {
-						b.Fatal(err)
-					}
-				}
-				f := finder{derived: d, holders: holders, room: limits.rangeKeys, most: limits.candidates}
-				err := f.find(b.Context(), func(c *candidates) error {
-					found += len(c.hashes)
-					batches++
-					newContest(c.hashes, nil)
-					return nil
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchKeys), "ns/key")
-			b.ReportMetric(float64(found), "candidates")
-			b.ReportMetric(float64(batches), "batches")
-			b.ReportMetric(float64(peak())/(1<<20), "MiB-heap")
-		})
 	}
 }
 

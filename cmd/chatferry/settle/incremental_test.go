@@ -104,6 +104,13 @@ func (c *counted) Open(ctx context.Context, name string) (DerivedFile, error) {
 	return &countedFile{f, func(n int) { c.read[name] += int64(n) }}, nil
 }
 
+func (c *counted) total() (n int64) {
+	for _, bytes := range c.read {
+		n += bytes
+	}
+	return n
+}
+
 type countedFile struct {
 	DerivedFile
 	count func(int)

@@ -110,9 +110,9 @@ type settler struct {
 	state   state
 	saved   []byte // the state as it was read; nil: there was none
 	// whole are the Streams of which all files are settled together, and whether without the rows of deleted records.
-	whole  map[chatferry.Stream]bool
-	begun  time.Time
-	report Report
+	whole   map[chatferry.Stream]bool
+	started time.Time
+	report  Report
 }
 
 func newSettler(o Options) *settler {
@@ -126,7 +126,7 @@ func newSettler(o Options) *settler {
 		o.Progress = func(Progress) {}
 	}
 	s := &settler{
-		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, begun: o.Now(),
+		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, started: o.Now(),
 		derived: &derivedFiles{Derived: o.Derived}, whole: map[chatferry.Stream]bool{},
 		report: Report{Superseded: map[chatferry.Stream]int64{}},
 	}
@@ -156,16 +156,13 @@ func (s *settler) end(ctx context.Context, err error) (Report, error) {
 		// A newer run takes away what this one reads and has staged: then that is what matters.
 		err = chatferry.Worse(err, s.o.Run.Overtaken(context.WithoutCancel(ctx)))
 	}
-	s.report.Elapsed = s.o.Now().Sub(s.begun)
+	s.report.Elapsed = s.o.Now().Sub(s.started)
 	return s.report, err
 }
 
 func (s *settler) run(ctx context.Context) error {
-	d, err := s.dataset(ctx)
+	d, err := s.begin(ctx)
 	if err != nil {
-		return err
-	}
-	if err := s.loadState(ctx); err != nil {
 		return err
 	}
 	ready, waiting := units(d)
@@ -181,6 +178,15 @@ func (s *settler) run(ctx context.Context) error {
 		return err
 	}
 	return s.visitors(ctx)
+}
+
+// begin returns the dataset, and knows what the last settle left.
+func (s *settler) begin(ctx context.Context) (*checkpoint.Dataset, error) {
+	d, err := s.dataset(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d, s.loadState(ctx)
 }
 
 // dataset returns the dataset as it is now.

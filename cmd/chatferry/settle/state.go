@@ -64,8 +64,11 @@ func (s *settler) loadState(ctx context.Context) error {
 	return nil
 }
 
-// saveState writes the state, if it changed.
+// saveState writes the state, if it changed and says anything.
 func (s *settler) saveState(ctx context.Context) error {
+	if s.saved == nil && len(s.state.Streams) == 0 && s.state.Visitors == nil {
+		return nil
+	}
 	text, err := json.Marshal(s.state)
 	if err != nil {
 		return err

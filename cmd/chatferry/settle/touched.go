@@ -14,7 +14,7 @@ import (
 func (v *visiting) scope(ctx context.Context) error {
 	was := v.s.state.Visitors
 	if was == nil || was.Rows != rowsIn(v.old) || was.Values != valuesIn(v.old) {
-		return fmt.Errorf("%w: the table is not what it was", errStale)
+		return fmt.Errorf("%w: it is about another table, if there was one", errStale)
 	}
 	there, before := setOf(sumsOf(v.chats)), setOf(was.Chats)
 	v.touched, v.added, v.retired = []id{}, map[chatferry.SHA256]bool{}, nil

@@ -73,6 +73,19 @@ func columnOf(rec arrow.Record, name string) arrow.Array {
 	return nil
 }
 
+// each calls visit for every row that names a visitor.
+func (c *chatRows) each(visit func(i int, of id)) {
+	var text []byte
+	for i := range c.visitors.Len() {
+		if c.visitors.IsNull(i) {
+			continue
+		}
+		var of id
+		text, of = idOf(text, string(ChatVisitors), c.visitors.Value(i))
+		visit(i, of)
+	}
+}
+
 // of is what the i-th row says of its visitor.
 func (c *chatRows) of(i int) visits {
 	v := visits{chats: 1, newest: order{0, chatferry.ShardID(c.shards.Value(i)), chatferry.Offset(c.offsets.Value(i))}}
@@ -146,15 +159,7 @@ func (s *sightings) read(rec arrow.Record) error {
 	if err != nil {
 		return err
 	}
-	var text []byte
-	for i := range int(rec.NumRows()) {
-		if rows.visitors.IsNull(i) {
-			continue
-		}
-		one := sighting{visits: rows.of(i)}
-		text, one.id = idOf(text, string(ChatVisitors), rows.visitors.Value(i))
-		s.all = append(s.all, one)
-	}
+	rows.each(func(i int, of id) { s.all = append(s.all, sighting{of, rows.of(i)}) })
 	return nil
 }
 
