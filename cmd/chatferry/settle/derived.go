@@ -23,7 +23,7 @@ type Derived interface {
 	Write(ctx context.Context, name string, pieces ...[]byte) error
 	// Remove removes a file if there is one.
 	Remove(ctx context.Context, name string) error
-	// List returns the names of all files, also of those that an interrupted Write left behind.
+	// List returns the names of all files, sorted, also of those that an interrupted Write left behind.
 	List(ctx context.Context) ([]string, error)
 }
 

@@ -19,7 +19,7 @@ type Options struct {
 	Logs    checkpoint.LogStore
 	Run     *checkpoint.Run // owns the dataset; its Lanes have joined
 	Store   load.Store
-	Derived Derived
+	Derived Derived // Folder, for a dataset on disk
 
 	MemoryLimit int64 // of the process; 0: 512 MiB. Settling takes about half of it
 	// DropDeleted takes out the rows of records that were deleted at the source. They are excluded from then on, and
