@@ -61,7 +61,7 @@ var ours = []*regexp.Regexp{
 	regexp.MustCompile(`^_chatferry/(ledger/(\d{12}|r\d{12})-\d{12}\.parquet|quarantine/\d{12}-\d{12}\.ndjson\.zst)$`),
 	regexp.MustCompile(`^_chatferry/(certificates/\d{12}|certificate)\.json$`),
 	regexp.MustCompile(`^_chatferry/(log/[^/]+/|log/|certificates/|keys/)?\.tmp-[^/]+$`),
-	regexp.MustCompile(`^_chatferry/keys/[0-9a-z]+\.(keys|visitors)$`),
+	regexp.MustCompile(`^_chatferry/keys/[0-9a-z]+\.(keys|visits|visitors|state)$`),
 	regexp.MustCompile(`^_chatferry/log/\d{12}/\d{12}\.json$`),
 	regexp.MustCompile(`^_chatferry/log/dataset/\d{12}\.json$`),
 }

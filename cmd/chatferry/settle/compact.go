@@ -24,7 +24,23 @@ const (
 // they are, with the columns that say where they come from.
 func Compact(ctx context.Context, o Options) (Report, error) {
 	s := newSettler(o)
-	return s.end(ctx, s.compact(ctx, 2))
+	return s.end(ctx, s.join(ctx))
+}
+
+// join is Compact. What is settled stays so when files are joined.
+func (s *settler) join(ctx context.Context) error {
+	d, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	ready, _ := units(d)
+	for stream, all := range ready {
+		before := s.settledBefore(stream)
+		if before != nil && !slices.ContainsFunc(holding(stream, all), func(f *checkpoint.InventoryFile) bool { return !before[f.SHA256] }) {
+			s.whole[stream] = s.state.Streams[stream].Dropped
+		}
+	}
+	return s.compact(ctx, 2)
 }
 
 // compact joins the small units of Streams that have at least so many of them. What comes next depends on nothing but the

@@ -1,137 +1,183 @@
 package settle
 
 import (
+	"bytes"
 	"cmp"
-	"errors"
 	"slices"
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-
-	"chatferry"
 )
 
-// crowd holds the visitors whose hashes are in a span that becomes smaller when there is no room for all.
-type crowd struct {
-	span
-	room int64
-	size int64
-	of   map[string]*visitor
-	left []span // that have to be read again, the uppermost first
+// visitor is what the chats say of one visitor.
+type visitor struct {
+	visits
+	id   id
+	hash uint64
+
+	name  string  // the visitor's id in the chats
+	chat  string  // the newest one
+	texts [4]text // name, email, phone, notes, as that chat has them
+	told  bool    // name, chat and texts are known
+
+	was  visits // what the table reflects, if that is known
+	in   int    // the index of the file that holds the newest chat, if was is known
+	kept bool   // the table has the right row
 }
 
-// read takes the visitors of some chats in.
-func (c *crowd) read(rec arrow.Record) error {
-	shards, offsets, err := sourceOf(rec)
-	if err != nil {
-		return damaged(err)
-	}
-	var strs [visitorTexts + 4]*array.String
-	var times [visitorTexts]*array.Timestamp
-	for i := visitorID; i < len(strs); i++ {
-		ok := false
-		if i == visitorTimestamp || i == visitorUpdate {
-			times[i], ok = rec.Column(i).(*array.Timestamp)
-		} else {
-			strs[i], ok = rec.Column(i).(*array.String)
-		}
-		if !ok {
-			return damaged(errors.New("column " + rec.ColumnName(i) + " is of a wrong type"))
-		}
-	}
-	var buffer []byte
-	for i := range int(rec.NumRows()) {
-		if strs[visitorID].IsNull(i) {
-			continue
-		}
-		key := strs[visitorID].Value(i)
-		var of id
-		buffer, of = idOf(buffer, string(ChatVisitors), key)
-		hash := of.hash()
-		if hash < c.from || hash > c.to {
-			continue
-		}
-		v := c.of[key]
-		if v == nil {
-			v = &visitor{id: strings.Clone(key), hash: hash}
-			c.of[v.id] = v
-			c.size += visitorSize + int64(len(key))
-		}
-		at, began := int64(0), int64(0)
-		if times[visitorTimestamp].IsValid(i) {
-			began = int64(times[visitorTimestamp].Value(i))
-			at = began
-		}
-		if times[visitorUpdate].IsValid(i) {
-			at = int64(times[visitorUpdate].Value(i))
-		}
-		if began != 0 {
-			v.first, v.last = earliest(v.first, began), max(v.last, began)
-		}
-		v.chats++
-		o := order{at, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
-		if v.chats == 1 || v.newest.compare(o) < 0 {
-			v.newest, v.at = o, at
-			c.size -= v.textSize()
-			v.chat = strings.Clone(strs[visitorChat].Value(i))
-			for t := range v.texts {
-				s := strs[visitorTexts+t]
-				v.texts[t] = text{strings.Clone(s.Value(i)), s.IsValid(i)}
-			}
-			c.size += v.textSize()
-		}
-		if c.size > c.room {
-			c.split()
-		}
-	}
-	return nil
+// text is a string or null.
+type text struct {
+	s  string
+	ok bool
 }
 
-func earliest(a, b int64) int64 {
-	if a == 0 {
-		return b
-	}
-	return min(a, b)
-}
+// renewed reports whether the newest chat is another one than that of which the table has the texts.
+func (v *visitor) renewed() bool { return v.was.chats == 0 || v.was.newest != v.newest }
 
-func (v *visitor) textSize() int64 {
-	n := len(v.chat)
+// About how many bytes a visitor takes besides its texts.
+const visitorSize = 416
+
+func (v *visitor) size() int64 {
+	n := visitorSize + len(v.name) + len(v.chat)
 	for _, t := range v.texts {
 		n += len(t.s)
 	}
 	return int64(n)
 }
 
-// split lets the visitors with the upper half of the hashes go, until the others have room.
-func (c *crowd) split() {
+// crowd holds the visitors whose hashes are in a span that becomes smaller when there is no room for all.
+type crowd struct {
+	span
+	hash func(id) uint64
+	room int64
+	size int64
+	of   map[id]*visitor
+	left []span // that have to be read again, the uppermost first
+}
+
+// enter takes a visitor in. The caller calls fit afterwards.
+func (c *crowd) enter(of id, hash uint64) *visitor {
+	v := &visitor{id: of, hash: hash}
+	c.of[of] = v
+	c.size += v.size()
+	return v
+}
+
+// tell sets the texts of a visitor.
+func (c *crowd) tell(v *visitor, name, chat string, texts [4]text) {
+	c.size -= v.size()
+	for i := range texts {
+		texts[i].s = strings.Clone(texts[i].s)
+	}
+	v.name, v.chat, v.texts, v.told = strings.Clone(name), strings.Clone(chat), texts, true
+	c.size += v.size()
+}
+
+// read takes the visitors of some chats in.
+func (c *crowd) read(rec arrow.Record) error {
+	return c.each(rec, func(rows *chatTexts, i int, of id, hash uint64) {
+		v := c.of[of]
+		if v == nil {
+			v = c.enter(of, hash)
+		}
+		row := rows.of(i)
+		if v.merge(&row); v.newest == row.newest {
+			c.tell(v, rows.visitors.Value(i), rows.chats.Value(i), textsAt(&rows.texts, i))
+		}
+	})
+}
+
+// reread sets the texts of visitors whose newest chats are among some.
+func (c *crowd) reread(rec arrow.Record) error {
+	return c.each(rec, func(rows *chatTexts, i int, of id, _ uint64) {
+		if v := c.of[of]; v != nil && v.newest == rows.of(i).newest && v.renewed() {
+			c.tell(v, rows.visitors.Value(i), rows.chats.Value(i), textsAt(&rows.texts, i))
+		}
+	})
+}
+
+// each calls visit for every row of some chats whose visitor is in the span.
+func (c *crowd) each(rec arrow.Record, visit func(rows *chatTexts, i int, of id, hash uint64)) error {
+	rows, err := chatTextsOf(rec)
+	if err != nil {
+		return err
+	}
+	rows.each(func(i int, of id) {
+		if hash := c.hash(of); c.from <= hash && hash <= c.to {
+			visit(&rows, i, of, hash)
+			c.fit()
+		}
+	})
+	return nil
+}
+
+// right reports whether a row of the table may stay. It may if it is what the crowd knows of its visitor, or if that is
+// none of the crowd's, unless the crowd has all visitors of its span. A visitor whose texts the row alone has takes them.
+func (c *crowd) right(rows *visitorRows, i int, all bool) bool {
+	var of id
+	rows.buffer, of = idOf(rows.buffer, string(ChatVisitors), rows.ids.Value(i))
+	hash := c.hash(of)
+	if hash < c.from || hash > c.to {
+		return true
+	}
+	v := c.of[of]
+	if v == nil {
+		return !all
+	}
+	if v.chats == 0 || v.kept {
+		return false
+	}
+	if !v.told && !v.renewed() {
+		c.tell(v, rows.ids.Value(i), rows.chats.Value(i), textsAt(&rows.texts, i))
+	}
+	v.kept = rows.equal(i, v)
+	kept := v.kept
+	c.fit()
+	return kept
+}
+
+// fit lets the visitors with the upper half of the hashes go, until the others have room.
+func (c *crowd) fit() {
+	if c.size <= c.room || c.from == c.to || len(c.of) < 2 {
+		return
+	}
 	for c.size > c.room && c.from < c.to && len(c.of) > 1 {
 		middle := c.from + (c.to-c.from)/2
 		c.left = append(c.left, span{middle + 1, c.to})
 		c.to = middle
-		for key, v := range c.of {
+		for of, v := range c.of {
 			if v.hash > middle {
-				delete(c.of, key)
-				c.size -= visitorSize + int64(len(key)) + v.textSize()
+				delete(c.of, of)
+				c.size -= v.size()
 			}
 		}
 	}
 	// What is left of a map after many deletions takes the room that it had.
-	smaller := make(map[string]*visitor, len(c.of))
-	for key, v := range c.of {
-		smaller[key] = v
+	smaller := make(map[id]*visitor, len(c.of))
+	for of, v := range c.of {
+		smaller[of] = v
 	}
 	c.of = smaller
 }
 
-// sorted returns the visitors in the order of their hashes.
+// sorted returns the visitors in the order of their hashes and ids.
 func (c *crowd) sorted() []*visitor {
 	out := make([]*visitor, 0, len(c.of))
 	for _, v := range c.of {
 		out = append(out, v)
 	}
 	slices.SortFunc(out, func(a, b *visitor) int {
-		return cmp.Or(cmp.Compare(a.hash, b.hash), strings.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.hash, b.hash), bytes.Compare(a.id[:], b.id[:]))
 	})
 	return out
+}
+
+// hashes returns the hashes of the visitors, sorted, each once.
+func (c *crowd) hashes() []uint64 {
+	out := make([]uint64, 0, len(c.of))
+	for _, v := range c.of {
+		out = append(out, v.hash)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }

@@ -7,7 +7,7 @@
 //
 // # How
 //
-//	find     merge the key files of a Stream; a hash that occurs twice is a candidate
+//	find     hold the keys of new files against all of a Stream; a hash that occurs twice is a candidate
 //	resolve  read the key and version columns of the files that hold candidates, and compare the keys themselves
 //	rewrite  the files of Parts that lose rows, parents and children, row group by row group
 //	replace  exchange the files in the dataset's log, many Parts at a time, in the order of Stream, Shard and number
@@ -22,19 +22,47 @@
 // Everything is planned from the logs and the files alone, in one order, so that a settle that is killed anywhere and
 // begun again leaves the same files as one that was not.
 //
-// Then, where frequent runs have left many small files, compact joins them, and chat_visitors is derived from the chats if
-// these have changed.
+// Then, where frequent runs have left many small files, compact joins them, and chat_visitors is brought up to date with
+// the chats.
 //
-// # Key files
+// # What a settle costs
 //
-// Beside each file of rows of a parent table and each ledger stands _chatferry/keys/<SHA-256 of the file>.keys:
+// Rows that were settled together do not supersede each other, so only the keys of files that are new since are held in
+// memory, and those of all files run past them: 8 bytes and a few nanoseconds each. Only where too many are new, or it is
+// not known which, all key files are merged, a range of hashes at a time. Apart from that a settle reads the files that are
+// new, those that it rewrites, and the key columns of those that hold a candidate.
+//
+// The rows of chat_visitors that can change are those of visitors of whom the files of chats that went say something else
+// than those that came. What is right of them follows from the visits of all files, where hashes are run past once more;
+// their texts are in the table still, or else in the chats that came, or rarely in a file that holds what is now the newest
+// chat. Each file of chat_visitors with a row that is not right is exchanged. Where it is not known what the table was derived
+// from, all chats are read; the outcome is the same, byte for byte.
+//
+// # Derived files
+//
+// Beside each file of rows of a parent table, of chat_visitors, and each ledger stands _chatferry/keys/<SHA-256 of the
+// file>.keys:
 //
 //	"chatferry keys 1"     16 bytes
 //	entries, deleted rows  8 bytes each, little-endian
 //	entries                8 bytes each, sorted: a hash of Stream and key; the lowest bit is 1 for an excluded record
 //	CRC-32C of all before  4 bytes, little-endian
 //
-// They are derived, and named by what they are derived from: one that is missing, damaged or left over is made again or
+// and beside each file of chats <SHA-256>.visits:
+//
+//	"chatferry visit1"     16 bytes
+//	visitors, 0            8 bytes each
+//	hashes                 8 bytes each, sorted: of the visitors' ids
+//	CRC-32C of all before  4 bytes
+//	visitors               64 bytes each, in the order of hash and id: the id's SHA-256, cut to 16 bytes; then, 8 bytes each,
+//	                       chats, time of the first and of the last, and time, Shard and offset of the newest; after every
+//	                       64 and after the last the CRC-32C of these, 4 bytes
+//
+// The visits of files that went stay until chat_visitors reflects that. settled.state says in JSON, between "chatferry state1"
+// and its CRC-32C, which files of each Stream were settled together, and what chat_visitors was derived from. It
+// names all by their SHA-256, so that it can be out of date but never wrong.
+//
+// All these are derived, and named by what they are derived from: one that is missing, damaged or left over is made again or
 // removed, and none is part of the proof or of the dataset. That is why they are not fsynced.
 //
 // # What rows do not say

@@ -12,9 +12,10 @@ import (
 
 // holder is a file that holds keys of a Stream, with its key file.
 type holder struct {
-	file *checkpoint.InventoryFile
-	keys keyFile
-	at   int64 // keys before it were merged
+	file  *checkpoint.InventoryFile
+	keys  keyFile // without a name: not looked at yet
+	fresh bool    // it was not settled together with those that are not fresh
+	at    int64   // keys before it were merged
 }
 
 // candidates are hashes that occur more than once, and the holders in which they do.
@@ -23,10 +24,38 @@ type candidates struct {
 	holders []bool   // by index
 }
 
+// find calls visit for batches of candidates, in the order of their hashes. Together they are all hashes that are a row's
+// and another row's or an excluded record's, but for those of which no file is fresh.
+func (s *settler) find(ctx context.Context, k *keyed, holders []holder, visit func(*candidates) error) error {
+	if done, err := s.sift(ctx, k, holders, visit); done || err != nil {
+		return err
+	}
+	for i := range holders {
+		if holders[i].keys.name != "" {
+			continue
+		}
+		found, err := s.scanned(ctx, &keysKind, k, holders[i].file, nil, nil)
+		if err != nil {
+			return err
+		}
+		s.opened(&holders[i], found)
+	}
+	f := finder{derived: s.derived, holders: holders, room: s.limits.rangeKeys, most: s.limits.candidates}
+	return f.find(ctx, visit)
+}
+
+// opened notes that a holder's key file was found whole.
+func (s *settler) opened(h *holder, found keyFile) {
+	if h.keys.name == "" {
+		s.report.Keys += found.count
+	}
+	h.keys = found
+}
+
 // finder merges key files. The hashes are uniform, so that a range of them is a slice of each file of about equal size:
 // it takes ranges one after the other and looks in each for hashes that occur twice.
 type finder struct {
-	fsys    atomicfile.FS
+	derived Derived
 	holders []holder
 	room    int64 // keys of one range, about
 	most    int   // candidates of one batch, about
@@ -57,7 +86,7 @@ func (f *finder) find(ctx context.Context, visit func(*candidates) error) error 
 		if r+1 < ranges {
 			limit, _ = bits.Div64(r+1, 0, ranges) // the end of the r-th of equal slices of all 64-bit numbers
 		}
-		if err := f.read(limit&^excludedBit, r+1 == ranges, ranges); err != nil {
+		if err := f.read(ctx, limit&^excludedBit, r+1 == ranges, ranges); err != nil {
 			return err
 		}
 		f.collect(&batch)
@@ -76,7 +105,7 @@ func (f *finder) find(ctx context.Context, visit func(*candidates) error) error 
 }
 
 // read takes the keys below limit out of every file, all that are left in the last range.
-func (f *finder) read(limit uint64, last bool, ranges uint64) error {
+func (f *finder) read(ctx context.Context, limit uint64, last bool, ranges uint64) error {
 	f.keys, f.starts = f.keys[:0], f.starts[:0]
 	for i := range f.holders {
 		h := &f.holders[i]
@@ -84,9 +113,9 @@ func (f *finder) read(limit uint64, last bool, ranges uint64) error {
 		if h.at == h.keys.count {
 			continue
 		}
-		file, err := f.fsys.Open(h.keys.name)
+		file, err := f.derived.Open(ctx, h.keys.name)
 		if err != nil {
-			return atomicfile.Explain("open", h.keys.name, err)
+			return err
 		}
 		share := float64(h.keys.count) / float64(ranges)
 		expect := int64(share + 3*math.Sqrt(share) + 1)
@@ -158,6 +187,14 @@ func newBitmap(n int64) bitmap { return make(bitmap, (n+63)/64) }
 
 func (b bitmap) has(i uint64) bool { return b[i/64]>>(i%64)&1 != 0 }
 func (b bitmap) set(i uint64)      { b[i/64] |= 1 << (i % 64) }
+
+// count is how many they are.
+func (b bitmap) count() (n int64) {
+	for _, word := range b {
+		n += int64(bits.OnesCount64(word))
+	}
+	return n
+}
 
 // cleared returns an empty bitmap of n bits in the memory of b, if that is enough.
 func (b bitmap) cleared(n uint64) bitmap {

@@ -1,37 +1,43 @@
 package settle
 
 import (
-	"flag"
+	"errors"
 	"fmt"
 	"math/rand/v2"
+	"path"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"testing"
 	"time"
 
 	"chatferry"
+	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/checkpoint/atomicfile/faultfs"
 )
 
-func newKeyFiles(fsys atomicfile.FS) *keyFiles {
-	return &keyFiles{fsys: fsys, folders: atomicfile.NewFolders(fsys), tag: "e000000000001-"}
+func newDerivedFiles(fsys atomicfile.FS) *derivedFiles {
+	return &derivedFiles{Derived: Folder(fsys, 1)}
 }
 
+// sumOf names the i-th of some made-up files.
+func sumOf(i int) chatferry.SHA256 { return chatferry.SHA256{byte(i), byte(i >> 8)} }
+
 // makeHolders writes a key file for each of some sets of keys.
-func makeHolders(t testing.TB, k *keyFiles, sets [][]uint64) []holder {
+func makeHolders(t testing.TB, d *derivedFiles, sets [][]uint64) []holder {
 	t.Helper()
 	var out []holder
 	for i, keys := range sets {
-		f, err := k.make(keyFileName(chatferry.SHA256{byte(i), byte(i >> 8)}), slices.Clone(keys), 0)
+		file := &checkpoint.InventoryFile{PartFile: chatferry.PartFile{SHA256: sumOf(i)}}
+		name := keysKind.name(file.SHA256)
+		if err := d.makeKeys(t.Context(), name, slices.Clone(keys), 0); err != nil {
+			t.Fatal(err)
+		}
+		f, err := d.scan(t.Context(), &keysKind, name, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if f, err = k.open(f.name); err != nil {
-			t.Fatal(err)
-		}
-		out = append(out, holder{keys: f})
+		out = append(out, holder{file: file, keys: f})
 	}
 	return out
 }
@@ -60,9 +66,9 @@ func TestFindEqualsMap(t *testing.T) {
 				sets[i] = append(sets[i], key)
 			}
 		}
-		k := newKeyFiles(faultfs.NewDisk().Process(nil))
+		d := newDerivedFiles(faultfs.NewDisk().Process(nil))
 		f := finder{
-			fsys: k.fsys, holders: makeHolders(t, k, sets), room: int64(1 + rng.IntN(100)), most: 1 + rng.IntN(40),
+			derived: d, holders: makeHolders(t, d, sets), room: int64(1 + rng.IntN(100)), most: 1 + rng.IntN(40),
 		}
 		var got []uint64
 		err := f.find(t.Context(), func(c *candidates) error {
@@ -98,28 +104,44 @@ func TestFindEqualsMap(t *testing.T) {
 	}
 }
 
-// A key file that is cut, changed or lengthened anywhere is not believed.
+// A derived file that is cut, changed or lengthened anywhere is not believed.
 func TestDamagedKeyFile(t *testing.T) {
-	k := newKeyFiles(faultfs.NewDisk().Process(nil))
-	whole := makeHolders(t, k, [][]uint64{{2, 4, 6, 7, 8}})[0].keys
-	data, err := atomicfile.ReadAll(k.fsys, whole.name)
+	fsys := faultfs.NewDisk().Process(nil)
+	d := newDerivedFiles(fsys)
+	whole := makeHolders(t, d, [][]uint64{{2, 4, 6, 7, 8}})[0].keys
+	damage(t, fsys, d, whole.name, func() error {
+		_, err := d.scan(t.Context(), &keysKind, whole.name, nil)
+		return err
+	})
+}
+
+// damage damages a derived file in every way, and repairs it. What reads it must tell.
+func damage(t *testing.T, fsys atomicfile.FS, d *derivedFiles, name string, read func() error) {
+	t.Helper()
+	data, err := atomicfile.ReadAll(fsys, path.Join(keysFolder, name))
 	if err != nil {
 		t.Fatal(err)
 	}
-	damage := map[string][]byte{"empty": {}, "longer": append(slices.Clone(data), 0), "longer by a key": append(slices.Clone(data), make([]byte, 8)...)}
+	if err := read(); err != nil {
+		t.Fatal(err)
+	}
+	damaged := map[string][]byte{"empty": {}, "longer": append(slices.Clone(data), 0), "longer by a key": append(slices.Clone(data), make([]byte, 8)...)}
 	for i := range data {
-		damage[fmt.Sprintf("cut at %d", i)] = data[:i]
+		damaged[fmt.Sprintf("cut at %d", i)] = data[:i]
 		b := slices.Clone(data)
 		b[i] ^= 1 << (i % 8)
-		damage[fmt.Sprintf("changed at %d", i)] = b
+		damaged[fmt.Sprintf("changed at %d", i)] = b
 	}
-	for name, b := range damage {
-		if err := k.write(whole.name, b); err != nil {
+	for what, b := range damaged {
+		if err := d.write(t.Context(), name, b); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := k.open(whole.name); err != errDamagedKeys {
-			t.Errorf("%s: %+v, %v", name, got, err)
+		if err := read(); !errors.Is(err, errDamagedKeys) {
+			t.Errorf("%s: %v", what, err)
 		}
+	}
+	if err := d.write(t.Context(), name, data); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -177,64 +199,6 @@ func TestContest(t *testing.T) {
 		if err := c.enter(c.index(weak(ids[0])), ids[0], place{order: best[ids[0]]}); best[ids[0]] != (order{}) && err == nil {
 			t.Errorf("seed %d: one record was entered twice", seed)
 		}
-	}
-}
-
-var benchKeys = flag.Int("settle-keys", 2_000_000, "keys that BenchmarkFind merges")
-
-// BenchmarkFind merges the key files of many Parts, none, one percent or all of whose keys are there twice.
-func BenchmarkFind(b *testing.B) {
-	const files = 1000
-	for _, share := range []float64{0, 0.01, 1} {
-		b.Run(fmt.Sprintf("keys=%d/files=%d/twice=%v", *benchKeys, files, share), func(b *testing.B) {
-			fsys, err := atomicfile.OS(b.TempDir())
-			if err != nil {
-				b.Fatal(err)
-			}
-			rng := rand.New(rand.NewPCG(1, 1))
-			k := newKeyFiles(fsys)
-			var all []uint64
-			var sets [][]uint64
-			for len(all) < *benchKeys {
-				var keys []uint64
-				for range min(*benchKeys/files+1, *benchKeys-len(all)) {
-					key := rng.Uint64() &^ excludedBit
-					if i := len(all) - *benchKeys/2; i >= 0 && rng.Float64() < 2*share {
-						key = all[i]
-					}
-					keys, all = append(keys, key), append(all, key)
-				}
-				sets = append(sets, keys)
-			}
-			holders := makeHolders(b, k, sets)
-			sets, all = nil, nil
-			debug.FreeOSMemory()
-			limits := limitsOf(defaultMemory)
-			peak := watchMemory()
-			found, batches := 0, 0
-			for b.Loop() {
-				found, batches = 0, 0
-				for i := range holders { // as a settle looks at them
-					if _, err := k.open(holders[i].keys.name); err != nil {
-						b.Fatal(err)
-					}
-				}
-				f := finder{fsys: fsys, holders: holders, room: limits.rangeKeys, most: limits.candidates}
-				err := f.find(b.Context(), func(c *candidates) error {
-					found += len(c.hashes)
-					batches++
-					newContest(c.hashes, nil)
-					return nil
-				})
-				if err != nil {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(*benchKeys), "ns/key")
-			b.ReportMetric(float64(found), "candidates")
-			b.ReportMetric(float64(batches), "batches")
-			b.ReportMetric(float64(peak())/(1<<20), "MiB-heap")
-		})
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"syscall"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -111,15 +112,28 @@ type chosen struct {
 // Column returns a column that was chosen.
 func (c chosen) Column(i int) arrow.Array { return c.Record.Column(c.at[i]) }
 
-// entries calls visit for every row of a parent table's file, or every excluded record of a ledger.
+// entries calls visit for every row of a parent table's file or of chat_visitors, or every excluded record of a ledger.
 func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, visit func(*entry) error) error {
+	return k.entriesAnd(ctx, store, f, nil, visit)
+}
+
+// entriesAnd is entries, and gathers what a file of chats says of visitors, unless seen is nil.
+func (k *keyed) entriesAnd(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
 	names, each := k.columns, k.ofRows
-	if f.Kind == chatferry.FileLedger {
+	switch {
+	case f.Kind == chatferry.FileLedger:
 		names, each = ledgerColumns, k.ofLedger
+	case f.Table == ChatVisitors:
+		each = k.ofVisitors
+	case seen != nil:
+		names = slices.Concat(names, sightColumns)
 	}
 	rows := int32(0)
 	return eachRecord(ctx, store, f, names, func(rec arrow.Record) error {
 		err := each(rec, rows, visit)
+		if err == nil && seen != nil {
+			err = seen.read(rec)
+		}
 		rows += int32(rec.NumRows())
 		return err
 	})

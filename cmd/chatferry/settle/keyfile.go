@@ -8,190 +8,196 @@ import (
 	"hash/crc32"
 	"io"
 	"io/fs"
-	"path"
+	"maps"
 	"slices"
-	"strings"
 
 	"chatferry"
-	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
 )
 
-// keysFolder holds the key files.
-const keysFolder = checkpoint.Folder + "/keys"
+// fileKind is a kind of derived files that begin with sorted hashes.
+type fileKind struct {
+	magic string
+	ext   string
+	rest  func(entries int64) int64 // bytes behind the hashes and their checksum
+}
+
+var keysKind = fileKind{"chatferry keys 1", ".keys", func(int64) int64 { return 0 }}
+
+// name is that of the file of this kind that is derived from a file.
+func (k *fileKind) name(sum chatferry.SHA256) string { return sum.String() + k.ext }
 
 const (
-	keysMagic  = "chatferry keys 1"
-	keysHeader = len(keysMagic) + 16
+	magicSize  = 16
+	keysHeader = magicSize + 16
 	keysTail   = crc32.Size
 	keySize    = 8
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// keyFile is a key file that was found whole.
+// keyFile is a derived file whose hashes were found whole.
 type keyFile struct {
 	name    string
 	count   int64
-	deleted int64 // rows of deleted records
+	deleted int64 // rows of deleted records, in a key file
 }
 
-func keyFileName(sum chatferry.SHA256) string { return path.Join(keysFolder, sum.String()+".keys") }
-
-// keyFiles keeps the key files of a dataset.
-type keyFiles struct {
-	fsys    atomicfile.FS
-	folders *atomicfile.Folders
-	tag     string // of temporary files, this run's own
-	buffer  []byte
+// derivedFiles are the derived files of a dataset.
+type derivedFiles struct {
+	Derived
+	buffer []byte
+	have   map[string]bool // which files there are, and whether they are of use for all that is known; nil: not listed yet
 }
 
-// open returns a key file, or an error that wraps fs.ErrNotExist or errDamagedKeys.
-func (k *keyFiles) open(name string) (keyFile, error) {
-	out := keyFile{name: name}
-	f, err := k.fsys.Open(name)
-	if err != nil {
-		return out, err
+// readSize is how much of a derived file is read at a time, a multiple of keySize.
+const readSize = 256 << 10
+
+var errDamagedKeys = errors.New("the derived file is damaged")
+
+// unusable reports whether a derived file has to be made again.
+func unusable(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, errDamagedKeys)
+}
+
+// list makes sure that it is known which files there are.
+func (d *derivedFiles) list(ctx context.Context) error {
+	if d.have != nil {
+		return nil
 	}
-	defer f.Close() // only read
-	if k.buffer == nil {
-		k.buffer = make([]byte, 256<<10)
+	names, err := d.List(ctx)
+	if err != nil {
+		return err
+	}
+	d.have = map[string]bool{}
+	for _, name := range names {
+		d.have[name] = true
+	}
+	return nil
+}
+
+// write writes a file and knows it from then on.
+func (d *derivedFiles) write(ctx context.Context, name string, pieces ...[]byte) error {
+	if err := d.list(ctx); err != nil {
+		return err
+	}
+	if err := d.Write(ctx, name, pieces...); err != nil {
+		return err
+	}
+	d.have[name] = true
+	return nil
+}
+
+// scan reads the hashes of a file, and gives each the bytes of some at a time. Only when it returns no error were they
+// right. The error may be one that is unusable.
+func (d *derivedFiles) scan(ctx context.Context, kind *fileKind, name string, each func([]byte)) (keyFile, error) {
+	out := keyFile{name: name}
+	f, err := d.Open(ctx, name)
+	if err == nil {
+		err = d.scanOpen(f, kind, &out, each)
+		_ = f.Close() // only read
+	}
+	if err != nil && !errors.Is(err, errDamagedKeys) {
+		err = atomicfile.Explain("read", name, err)
+	}
+	return out, err
+}
+
+func (d *derivedFiles) scanOpen(f DerivedFile, kind *fileKind, out *keyFile, each func([]byte)) error {
+	if d.buffer == nil {
+		d.buffer = make([]byte, readSize)
 	}
 	size := f.Size()
-	head := make([]byte, keysHeader)
 	if size < int64(keysHeader+keysTail) {
-		return out, errDamagedKeys
+		return errDamagedKeys
 	}
-	if _, err := f.ReadAt(head, 0); err != nil {
-		return out, err
-	}
-	out.count = int64(binary.LittleEndian.Uint64(head[len(keysMagic):]))
-	out.deleted = int64(binary.LittleEndian.Uint64(head[len(keysMagic)+8:]))
-	if string(head[:len(keysMagic)]) != keysMagic || out.count < 0 || out.count > size/keySize ||
-		size != int64(keysHeader)+out.count*keySize+int64(keysTail) {
-		return out, errDamagedKeys
-	}
-	sum := crc32.New(castagnoli)
-	if _, err := io.CopyBuffer(struct{ io.Writer }{sum}, io.NewSectionReader(f, 0, size-int64(keysTail)), k.buffer); err != nil {
-		return out, err
-	}
-	tail := make([]byte, keysTail)
-	if _, err := f.ReadAt(tail, size-int64(keysTail)); err != nil && err != io.EOF {
-		return out, err
-	}
-	if binary.LittleEndian.Uint32(tail) != sum.Sum32() {
-		return out, errDamagedKeys
-	}
-	return out, nil
-}
-
-var errDamagedKeys = errors.New("the key file is damaged")
-
-// make writes a key file, which takes the place of a damaged one. It sorts the keys.
-func (k *keyFiles) make(name string, keys []uint64, deleted int64) (keyFile, error) {
-	slices.Sort(keys)
-	b := make([]byte, 0, keysHeader+len(keys)*keySize+keysTail)
-	b = append(b, keysMagic...)
-	b = binary.LittleEndian.AppendUint64(b, uint64(len(keys)))
-	b = binary.LittleEndian.AppendUint64(b, uint64(deleted))
-	for _, key := range keys {
-		b = binary.LittleEndian.AppendUint64(b, key)
-	}
-	b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-	return keyFile{name: name, count: int64(len(keys)), deleted: deleted}, k.write(name, b)
-}
-
-func (k *keyFiles) write(name string, data []byte) error {
-	if err := k.folders.Make(keysFolder); err != nil {
-		return atomicfile.Explain("make folder", keysFolder, err)
-	}
-	temp := path.Join(keysFolder, atomicfile.TempPrefix+k.tag+path.Base(name))
-	if err := k.remove(temp); err != nil {
-		return err
-	}
-	f, err := k.fsys.Create(temp)
-	if err != nil {
-		return atomicfile.Explain("create", temp, err)
-	}
-	n, err := f.Write(data)
-	if err == nil && n < len(data) {
-		err = io.ErrShortWrite
-	}
-	if cerr := f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return errors.Join(atomicfile.Explain("write", temp, err), k.remove(temp))
-	}
-	if err := k.remove(name); err != nil {
-		return err
-	}
-	if err := k.fsys.Link(temp, name); err != nil {
-		return errors.Join(atomicfile.Explain("write", name, err), k.remove(temp))
-	}
-	return k.remove(temp)
-}
-
-func (k *keyFiles) remove(name string) error {
-	if err := k.fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return atomicfile.Explain("remove", name, err)
-	}
-	return nil
-}
-
-// sweep removes from the folder all but the key files of the given files, and a file named derived. Without that name,
-// every file of its kind stays.
-func (k *keyFiles) sweep(files []checkpoint.InventoryFile, derived string) error {
-	wanted := map[string]bool{derived: true}
-	for i := range files {
-		wanted[keyFileName(files[i].SHA256)] = true
-	}
-	names, err := k.fsys.ReadDir(keysFolder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return atomicfile.Explain("list folder", keysFolder, err)
-	}
-	for _, name := range names {
-		full := path.Join(keysFolder, name)
-		if wanted[full] || derived == "" && path.Ext(name) == derivedExt || strings.HasSuffix(name, "/") {
-			continue
-		}
-		if err := k.remove(full); err != nil {
+	var tail [keysTail]byte
+	sum := uint32(0)
+	end := int64(0) // of the hashes
+	for at := int64(0); at == 0 || at < end+keysTail; {
+		b := d.buffer[:min(int64(len(d.buffer)), size-at)]
+		if err := readFull(f, b, at); err != nil {
 			return err
 		}
+		hashes := b
+		if at == 0 {
+			out.count = int64(binary.LittleEndian.Uint64(b[magicSize:]))
+			out.deleted = int64(binary.LittleEndian.Uint64(b[magicSize+8:]))
+			if string(b[:magicSize]) != kind.magic || out.count < 0 || out.count > size/keySize ||
+				size != int64(keysHeader)+out.count*keySize+keysTail+kind.rest(out.count) {
+				return errDamagedKeys
+			}
+			end = int64(keysHeader) + out.count*keySize
+			hashes = b[keysHeader:]
+		}
+		if beyond := at + int64(len(b)) - end; beyond > 0 {
+			from := max(0, int64(len(b))-beyond)
+			copy(tail[max(0, at-end):], b[from:])
+			hashes = hashes[:max(0, int64(len(hashes))-beyond)]
+			b = b[:from]
+		}
+		sum = crc32.Update(sum, castagnoli, b)
+		at += int64(len(d.buffer))
+		if each != nil && len(hashes) > 0 {
+			each(hashes)
+		}
+	}
+	if binary.LittleEndian.Uint32(tail[:]) != sum {
+		return errDamagedKeys
 	}
 	return nil
 }
 
-// keysOf opens the key file of a file of the dataset, or makes it from the file's columns.
-func (s *settler) keysOf(ctx context.Context, k *keyed, f *checkpoint.InventoryFile) (keyFile, error) {
-	name := keyFileName(f.SHA256)
-	switch found, err := s.keys.open(name); {
-	case err == nil:
-		return found, nil
-	case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errDamagedKeys):
-		return found, atomicfile.Explain("read", name, err)
-	}
-	keys := make([]uint64, 0, f.Rows)
-	deleted := int64(0)
-	err := k.entries(ctx, s.o.Store, f, func(e *entry) error {
-		hash := s.hash(e.id)
-		if e.excluded {
-			hash |= excludedBit
-		}
-		if e.deleted {
-			deleted++
-		}
-		keys = append(keys, hash)
+// readFull fills b from an offset on.
+func readFull(r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	if n == len(b) {
 		return nil
-	})
-	if err != nil {
-		return keyFile{}, err
 	}
-	s.report.KeyFiles++
-	return s.keys.make(name, keys, deleted)
+	if err == io.EOF {
+		err = io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// hashesOf returns the beginning of a file of a kind: the hashes, which are sorted, and their checksum.
+func hashesOf(kind *fileKind, second int64, hashes []uint64) []byte {
+	b := make([]byte, 0, keysHeader+len(hashes)*keySize+keysTail)
+	b = append(b, kind.magic...)
+	b = binary.LittleEndian.AppendUint64(b, uint64(len(hashes)))
+	b = binary.LittleEndian.AppendUint64(b, uint64(second))
+	for _, h := range hashes {
+		b = binary.LittleEndian.AppendUint64(b, h)
+	}
+	return checked(b)
+}
+
+// checked appends the checksum of b.
+func checked(b []byte) []byte {
+	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
+}
+
+// makeKeys writes a key file, which takes the place of a damaged one. It sorts the keys.
+func (d *derivedFiles) makeKeys(ctx context.Context, name string, keys []uint64, deleted int64) error {
+	slices.Sort(keys)
+	return d.write(ctx, name, hashesOf(&keysKind, deleted, keys))
+}
+
+// sweep removes all files that are not wanted.
+func (d *derivedFiles) sweep(ctx context.Context, wanted map[string]bool) error {
+	if err := d.list(ctx); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(d.have)) {
+		if wanted[name] {
+			continue
+		}
+		if err := d.Remove(ctx, name); err != nil {
+			return err
+		}
+		delete(d.have, name)
+	}
+	return nil
 }
 
 // readKeys appends the keys of a file below limit from its index `at` on, and returns the index behind them. With whole
@@ -203,7 +209,7 @@ func readKeys(r io.ReaderAt, f keyFile, at int64, limit uint64, whole bool, expe
 			*buffer = make([]byte, n*keySize)
 		}
 		b := (*buffer)[:n*keySize]
-		if _, err := r.ReadAt(b, int64(keysHeader)+at*keySize); err != nil {
+		if err := readFull(r, b, int64(keysHeader)+at*keySize); err != nil {
 			return keys, at, fmt.Errorf("read %s: %w", f.name, err)
 		}
 		for i := 0; i < len(b); i += keySize {

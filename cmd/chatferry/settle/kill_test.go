@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"path"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,27 +26,38 @@ import (
 	"chatferry/transform"
 )
 
-// sweep is a dataset that was read and not settled, on a simulated disk, and what an undisturbed settle makes of it.
+// sweep is a dataset of which all or the last Shards were read and not settled, on a simulated disk, and what an
+// undisturbed settle makes of it.
 type sweep struct {
 	*world
 	disk *faultfs.Disk
 	want map[string][]byte
 	ops  []faultfs.Op // of the settling run
 
-	joined int
+	report Report
 }
 
 var settled = []string{"tables", checkpoint.Folder + "/ledger", checkpoint.Folder + "/quarantine"}
 
-func newSweep(t *testing.T, f *feed, options Options) *sweep {
+// newSweep settles the first Shards of a feed, and reads the others.
+func newSweep(t *testing.T, f *feed, before int, options Options) *sweep {
 	t.Helper()
-	s := &sweep{disk: faultfs.NewDisk(), world: &world{feed: f, options: options}}
+	first := *f
+	first.shards = f.shards[:before]
+	s := &sweep{disk: faultfs.NewDisk(), world: &world{feed: &first, options: options}}
 	s.fsys = s.disk.Process(nil)
+	if before > 0 {
+		if _, err := s.carry(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ends := slices.Clone(s.ends)
+	s.feed = f
 	unsettled := func(context.Context, Options) (Report, error) { return Report{}, nil }
 	if _, err := s.run(t.Context(), unsettled); err != nil {
 		t.Fatal(err)
 	}
-	s.ends = nil
+	s.ends = ends
 	disk := s.disk.Clone()
 	w := s.on(disk, func(op faultfs.Op) faultfs.Fault {
 		s.ops = append(s.ops, op)
@@ -61,17 +73,17 @@ func newSweep(t *testing.T, f *feed, options Options) *sweep {
 	if s.want, err = tree(w.fsys, settled...); err != nil {
 		t.Fatal(err)
 	}
-	if report.Replaces < 3 {
+	if report.Replaces < 3 || before > 0 && (report.Sifted == 0 || report.Touched == 0) {
 		t.Fatalf("there is little to do: %+v", report)
 	}
-	s.joined = report.Joined
+	s.report = report
 	t.Logf("%d operations, %+v", len(s.ops), report)
 	return s
 }
 
 // on is the same account on another disk.
 func (s *sweep) on(disk *faultfs.Disk, hook faultfs.Hook) *world {
-	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options}
+	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options, ends: slices.Clone(s.ends)}
 }
 
 // finish lets another run do the rest, and compares what it leaves.
@@ -87,7 +99,7 @@ func (s *sweep) finish(ctx context.Context, disk *faultfs.Disk) error {
 	return errors.Join(differ(s.want, got), w.check(ctx))
 }
 
-var stride = flag.Int("settle-stride", 17, "of the operations of a settle, each so many-th is struck")
+var stride = flag.Int("settle-stride", 31, "of the operations of a settle, each so many-th is struck")
 
 // each calls f for every so many-th number of an operation, on all cores.
 func each(t *testing.T, n int, f func(i int) error) {
@@ -147,6 +159,28 @@ func scattered() *feed {
 	return f
 }
 
+// growing is an account of which the last Shards change a little of what the first have.
+func growing() *feed {
+	f := newFeed()
+	f.part = 4
+	var chats []chat
+	for i := range 12 {
+		chats = append(chats, chat{id: fmt.Sprintf("c%d", i), version: 3, lines: i % 2, visitor: fmt.Sprintf("v%d", i/2), begun: i, deleted: i == 9})
+	}
+	f.add(chatferry.Chats, texts(chats...)...)
+	f.add(chatferry.Agents, `{"id":1,"display_name":"a"}`, `{"id":2,"display_name":"b"}`)
+	f.add(chatferry.Chats, texts(
+		chat{id: "c1", version: 5, lines: 1, visitor: "v0"},      // a newer version
+		chat{id: "c3", version: 2, lines: 1, visitor: "v1"},      // an older one
+		chat{id: "c4", version: 4, channel: "facebook"},          // the newest chat of its visitor goes
+		chat{id: "c6", version: 4, visitor: "v9"},                // another visitor's
+		chat{id: "n1", version: 6, lines: 2, visitor: "v5"},      // of a visitor who was there
+		chat{id: "n2", version: 6, deleted: true, visitor: "v8"}, // nothing is left of it
+		chat{id: "n3", version: 6, visitor: "v7"})...)            // a new visitor's
+	f.add(chatferry.Agents, `{"id":2,"display_name":"c"}`)
+	return f
+}
+
 func smallOptions() Options { return Options{DropDeleted: true, limits: tiny()} }
 
 var survivals = []faultfs.Survival{faultfs.KeepNothing, faultfs.KeepAll, faultfs.KeepNames, faultfs.KeepSome}
@@ -155,17 +189,26 @@ var survivals = []faultfs.Survival{faultfs.KeepNothing, faultfs.KeepAll, faultfs
 // was not disturbed.
 func TestKillAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newSweep(t, smallAccount(), smallOptions())
+	s := newSweep(t, smallAccount(), 0, smallOptions())
+	s.killAnywhere(t)
+}
+
+// The same where most is settled already and only what is new is looked at. A power loss may take what the last settle
+// left.
+func TestKillAnywhereAgain(t *testing.T) {
+	t.Parallel()
+	s := newSweep(t, growing(), 2, smallOptions())
 	s.killAnywhere(t)
 }
 
 // The same while files are joined.
 func TestKillAnywhereInCompact(t *testing.T) {
 	t.Parallel()
-	s := newSweep(t, scattered(), Options{limits: &limits{
+	s := newSweep(t, scattered(), 0, Options{limits: &limits{
 		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 30, replaceFiles: 100, compactBytes: 1 << 17, compactAfter: 3,
+		visitorsPerFile: 4, visitorsJoin: 2,
 	}})
-	if s.joined == 0 {
+	if s.report.Joined == 0 {
 		t.Fatal("nothing was joined")
 	}
 	s.killAnywhere(t)
@@ -199,7 +242,19 @@ func (s *sweep) killAnywhere(t *testing.T) {
 // files.
 func TestFailAnywhere(t *testing.T) {
 	t.Parallel()
-	s := newSweep(t, smallAccount(), smallOptions())
+	s := newSweep(t, smallAccount(), 0, smallOptions())
+	s.failAnywhere(t)
+}
+
+// The same where most is settled already.
+func TestFailAnywhereAgain(t *testing.T) {
+	t.Parallel()
+	s := newSweep(t, growing(), 2, smallOptions())
+	s.failAnywhere(t)
+}
+
+func (s *sweep) failAnywhere(t *testing.T) {
+	t.Helper()
 	each(t, len(s.ops), func(i int) error {
 		disk := s.disk.Clone()
 		w := s.on(disk, faultfs.Plan{At: s.ops[i].N, Reads: true, Fault: faultfs.Fault{Err: syscall.EIO}}.Hook())
@@ -217,7 +272,7 @@ func TestFailAnywhere(t *testing.T) {
 // Whoever globs the tables between any two operations of a run that settles sees whole files, and every row that is there
 // in the end.
 func TestReadersBesideASettle(t *testing.T) {
-	s := newSweep(t, smallAccount(), smallOptions())
+	s := newSweep(t, smallAccount(), 0, smallOptions())
 	want, err := seen(s.want)
 	if err != nil {
 		t.Fatal(err)
@@ -285,7 +340,7 @@ func seen(files map[string][]byte) (map[string]int, error) {
 
 // Key files are made again when they are lost, damaged or left over, and the outcome is the same.
 func TestKeyFilesAreDerived(t *testing.T) {
-	s := newSweep(t, smallAccount(), smallOptions())
+	s := newSweep(t, smallAccount(), 0, smallOptions())
 	disk := s.disk.Clone()
 	if err := s.finish(t.Context(), disk); err != nil {
 		t.Fatal(err)
@@ -299,15 +354,15 @@ func TestKeyFilesAreDerived(t *testing.T) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	k := newKeyFiles(disk.Process(nil))
+	d := newDerivedFiles(disk.Process(nil))
 	for i, name := range names {
-		switch i % 3 {
+		switch data, name := keys[name], path.Base(name); i % 3 {
 		case 0:
-			err = k.remove(name)
+			err = d.Remove(t.Context(), name)
 		case 1:
-			err = k.write(name, keys[name][:len(keys[name])/2])
+			err = d.Write(t.Context(), name, data[:len(data)/2])
 		case 2:
-			err = k.write(strings.Replace(name, "keys/", "keys/0", 1), keys[name])
+			err = d.Write(t.Context(), "0"+name, data)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -320,7 +375,7 @@ func TestKeyFilesAreDerived(t *testing.T) {
 
 // The names of staged files are durable before a record of the dataset's log may name them.
 func TestStagedBeforeAnnounced(t *testing.T) {
-	s := newSweep(t, smallAccount(), smallOptions())
+	s := newSweep(t, smallAccount(), 0, smallOptions())
 	var loose []string // files whose names are not durable
 	announced := 0
 	for _, op := range s.ops {

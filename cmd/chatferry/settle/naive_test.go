@@ -64,7 +64,7 @@ func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
 				r.kind = "row"
 				r.key, r.version = key.Of(rows.Record, 0)
 				if s.Stream == chatferry.Chats {
-					for _, name := range visitorColumns[visitorID:] {
+					for _, name := range visitorColumns[2:] {
 						r.visitor = append(r.visitor, cell(rows.Record, name, 0))
 					}
 				}
@@ -332,14 +332,27 @@ func (w *world) checkDisk(d *checkpoint.Dataset) error {
 			err = fmt.Errorf("%s is not whole", f.Name)
 		}
 		errs = append(errs, err)
-		names[keyFileName(f.SHA256)] = true
+		names[path.Join(keysFolder, keysKind.name(f.SHA256))] = true
+		if hasVisits(&f) {
+			names[path.Join(keysFolder, visitsKind.name(f.SHA256))] = true
+		}
+	}
+	names[path.Join(keysFolder, stateName)] = true
+	reader := &settler{derived: newDerivedFiles(w.fsys)}
+	if err := reader.loadState(context.Background()); err != nil {
+		return err
+	}
+	if was := reader.state.Visitors; was != nil {
+		for _, sum := range was.Chats {
+			names[path.Join(keysFolder, visitsKind.name(sum))] = true
+		}
 	}
 	there, err := tree(w.fsys, "tables", checkpoint.Folder+"/ledger", checkpoint.Folder+"/quarantine", checkpoint.Folder+"/staging", keysFolder)
 	if err != nil {
 		return err
 	}
 	for name := range there {
-		if !names[name] && path.Ext(name) != derivedExt {
+		if !names[name] {
 			errs = append(errs, fmt.Errorf("%s does not belong there", name))
 		}
 	}

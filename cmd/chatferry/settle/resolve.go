@@ -123,8 +123,7 @@ func (c *contest) enter(i int, key id, p place) error {
 // resolve marks the rows of a Stream that are superseded, and with DropDeleted those that are excluded.
 func (s *settler) resolve(ctx context.Context, k *keyed, holders []holder) (*drops, error) {
 	out := newDrops()
-	f := finder{fsys: s.o.FSys, holders: holders, room: s.limits.rangeKeys, most: s.limits.candidates}
-	err := f.find(ctx, func(batch *candidates) error {
+	err := s.find(ctx, k, holders, func(batch *candidates) error {
 		c := newContest(batch.hashes, func(p place) {
 			if !p.ledger {
 				file := holders[p.holder].file

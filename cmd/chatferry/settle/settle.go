@@ -10,17 +10,16 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
-	"chatferry/checkpoint/atomicfile"
 	"chatferry/load"
 	"chatferry/transform"
 )
 
 // Options say what is settled, and with what.
 type Options struct {
-	Logs  checkpoint.LogStore
-	Run   *checkpoint.Run // owns the dataset; its Lanes have joined
-	Store load.Store
-	FSys  atomicfile.FS // the root of the dataset, for the key files
+	Logs    checkpoint.LogStore
+	Run     *checkpoint.Run // owns the dataset; its Lanes have joined
+	Store   load.Store
+	Derived Derived // Folder, for a dataset on disk
 
 	MemoryLimit int64 // of the process; 0: 512 MiB. Settling takes about half of it
 	// DropDeleted takes out the rows of records that were deleted at the source. They are excluded from then on, and
@@ -48,12 +47,14 @@ type Progress struct {
 // Report says what a settle has done.
 type Report struct {
 	Keys       int64 // rows and excluded records that were looked at
+	Sifted     int   // Streams of which only what is new was held against the rest
 	Superseded map[chatferry.Stream]int64
 	Deleted    int64              // rows that were excluded since their records were deleted at the source
 	Waiting    []chatferry.Stream // not settled, since they are not read to their end
 
 	Joined   int   // groups of Parts that share files since
 	Visitors int64 // rows of chat_visitors, if it was derived
+	Touched  int64 // visitors who were looked at for it, if not all were
 
 	Replaces      int
 	FilesAdded    int
@@ -74,6 +75,9 @@ type limits struct {
 	replaceFiles int
 	compactBytes int64 // of a unit that small ones become
 	compactAfter int   // small units of a Stream
+
+	visitorsPerFile int64
+	visitorsJoin    int
 }
 
 // A replace is bounded by these constants and not by the memory limit, since they fix the names of files.
@@ -92,19 +96,22 @@ func limitsOf(memory int64) limits {
 		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/1024)),
 		visitorBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
 		compactBytes: compactBytes, compactAfter: compactAfter,
+		visitorsPerFile: visitorsPerFile, visitorsJoin: visitorsJoin,
 	}
 }
 
 // settler is one settle.
 type settler struct {
-	o      Options
-	limits limits
-	hash   func(id) uint64
-	keys   keyFiles
-	known  *checkpoint.Dataset // nil: it changed since it was loaded
-	// derived is the name of the file that says that chat_visitors is up to date; empty: not known.
-	derived string
-	begun   time.Time
+	o       Options
+	limits  limits
+	hash    func(id) uint64
+	derived *derivedFiles
+	known   *checkpoint.Dataset // nil: it changed since it was loaded
+	state   state
+	saved   []byte // the state as it was read; nil: there was none
+	// whole are the Streams of which all files are settled together, and whether without the rows of deleted records.
+	whole   map[chatferry.Stream]bool
+	started time.Time
 	report  Report
 }
 
@@ -119,10 +126,8 @@ func newSettler(o Options) *settler {
 		o.Progress = func(Progress) {}
 	}
 	s := &settler{
-		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, begun: o.Now(),
-		keys: keyFiles{
-			fsys: o.FSys, folders: atomicfile.NewFolders(o.FSys), tag: fmt.Sprintf("e%012d-", o.Run.Epoch()),
-		},
+		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, started: o.Now(),
+		derived: &derivedFiles{Derived: o.Derived}, whole: map[chatferry.Stream]bool{},
 		report: Report{Superseded: map[chatferry.Stream]int64{}},
 	}
 	if o.limits != nil {
@@ -135,28 +140,28 @@ func newSettler(o Options) *settler {
 }
 
 // Run takes out of the dataset every row of which a newer version is committed, joins small files where there are many,
-// and derives chat_visitors. Streams of which a Shard is not read to its end are left as they are. A dataset that is settled is not changed. After an error the next run goes on; what was
-// done stays done.
+// and derives chat_visitors. Streams of which a Shard is not read to its end are left as they are. A dataset that is
+// settled is not changed. After an error the next run goes on; what was done stays done.
 func Run(ctx context.Context, o Options) (Report, error) {
 	s := newSettler(o)
 	return s.end(ctx, s.run(ctx))
 }
 
-// end removes what is not needed any more, and reports.
+// end leaves what the next settle needs, removes what is not needed any more, and reports.
 func (s *settler) end(ctx context.Context, err error) (Report, error) {
 	if err == nil {
-		err = s.sweep(ctx)
+		err = s.leave(ctx)
 	}
 	if err != nil {
 		// A newer run takes away what this one reads and has staged: then that is what matters.
 		err = chatferry.Worse(err, s.o.Run.Overtaken(context.WithoutCancel(ctx)))
 	}
-	s.report.Elapsed = s.o.Now().Sub(s.begun)
+	s.report.Elapsed = s.o.Now().Sub(s.started)
 	return s.report, err
 }
 
 func (s *settler) run(ctx context.Context) error {
-	d, err := s.dataset(ctx)
+	d, err := s.begin(ctx)
 	if err != nil {
 		return err
 	}
@@ -166,10 +171,22 @@ func (s *settler) run(ctx context.Context) error {
 	if err := s.settleAll(ctx, batch, ready); err != nil {
 		return errors.Join(err, batch.discard())
 	}
+	for stream := range ready {
+		s.whole[stream] = s.o.DropDeleted
+	}
 	if err := s.compact(ctx, s.limits.compactAfter); err != nil {
 		return err
 	}
 	return s.visitors(ctx)
+}
+
+// begin returns the dataset, and knows what the last settle left.
+func (s *settler) begin(ctx context.Context) (*checkpoint.Dataset, error) {
+	d, err := s.dataset(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return d, s.loadState(ctx)
 }
 
 // dataset returns the dataset as it is now.
@@ -182,8 +199,8 @@ func (s *settler) dataset(ctx context.Context) (*checkpoint.Dataset, error) {
 	return d, err
 }
 
-// sweep removes what was derived from files that are no more.
-func (s *settler) sweep(ctx context.Context) error {
+// leave brings the derived files up to date with the dataset.
+func (s *settler) leave(ctx context.Context) error {
 	d, err := s.dataset(ctx)
 	if err != nil {
 		return err
@@ -191,12 +208,35 @@ func (s *settler) sweep(ctx context.Context) error {
 	if err := s.o.Run.Overtaken(ctx); err != nil {
 		return err // the newer run needs other ones
 	}
-	return s.keys.sweep(d.Inventory(), s.derived)
+	if err := s.deriveAll(ctx, d); err != nil {
+		return err
+	}
+	s.remember(d)
+	if err := s.saveState(ctx); err != nil {
+		return err
+	}
+	return s.derived.sweep(ctx, s.wanted(d))
+}
+
+// hasKeys reports whether the records of a Stream can come again.
+func hasKeys(stream chatferry.Stream) bool { return len(transform.KeyOf(stream).Columns) > 0 }
+
+// holding returns the files that hold keys of a Stream.
+func holding(stream chatferry.Stream, all []*unit) []*checkpoint.InventoryFile {
+	var out []*checkpoint.InventoryFile
+	if !hasKeys(stream) {
+		return nil
+	}
+	for _, u := range all {
+		out = append(out, u.of(chatferry.FileRows, stream.Parent())...)
+		out = append(out, u.of(chatferry.FileLedger, "")...)
+	}
+	return out
 }
 
 func (s *settler) settleAll(ctx context.Context, batch *batch, ready map[chatferry.Stream][]*unit) error {
 	for _, stream := range chatferry.Streams() {
-		if len(ready[stream]) == 0 || len(transform.KeyOf(stream).Columns) == 0 {
+		if len(ready[stream]) == 0 || !hasKeys(stream) {
 			continue
 		}
 		if err := s.settle(ctx, batch, newKeyed(stream), ready[stream]); err != nil {
@@ -208,8 +248,8 @@ func (s *settler) settleAll(ctx context.Context, batch *batch, ready map[chatfer
 
 // settle takes out what is superseded of one Stream.
 func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*unit) error {
-	holders, err := s.holders(ctx, k, all)
-	if err != nil {
+	holders, err := s.holders(ctx, k, holding(k.stream, all))
+	if holders == nil || err != nil {
 		return err
 	}
 	out, err := s.resolve(ctx, k, holders)
@@ -232,20 +272,27 @@ func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*uni
 	return nil
 }
 
-// holders returns the files of a Stream that hold keys, with their key files, which are made where they are missing.
-func (s *settler) holders(ctx context.Context, k *keyed, all []*unit) ([]holder, error) {
+// holders returns the files of a Stream that hold keys, with the key files of those that were not settled together before;
+// none if all were.
+func (s *settler) holders(ctx context.Context, k *keyed, files []*checkpoint.InventoryFile) ([]holder, error) {
 	var out []holder
-	for i, u := range all {
-		s.o.Progress(Progress{Step: "keys", Stream: k.stream, Done: int64(i), Total: int64(len(all))})
-		files := slices.Concat(u.of(chatferry.FileRows, k.stream.Parent()), u.of(chatferry.FileLedger, ""))
-		for _, f := range files {
-			keys, err := s.keysOf(ctx, k, f)
+	before := s.settledBefore(k.stream)
+	fresh := false
+	for i, f := range files {
+		h := holder{file: f, fresh: !before[f.SHA256]}
+		if h.fresh {
+			s.o.Progress(Progress{Step: "keys", Stream: k.stream, Done: int64(i), Total: int64(len(files))})
+			keys, err := s.scanned(ctx, &keysKind, k, f, nil, nil)
 			if err != nil {
 				return nil, err
 			}
-			s.report.Keys += keys.count
-			out = append(out, holder{file: f, keys: keys})
+			s.opened(&h, keys)
+			fresh = true
 		}
+		out = append(out, h)
+	}
+	if !fresh {
+		return nil, nil
 	}
 	return out, nil
 }

@@ -30,14 +30,14 @@ func newWorld(t testing.TB, f *feed) *world {
 func tiny() *limits {
 	return &limits{
 		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 15, replaceFiles: 7,
-		compactBytes: 1 << 17, compactAfter: 5,
+		compactBytes: 1 << 17, compactAfter: 5, visitorsPerFile: 3, visitorsJoin: 3,
 	}
 }
 
 // A dataset that is settled in one or several runs is what a settle in memory makes of it, for whatever account; and
 // settling it again changes nothing.
 func TestSettleEqualsNaive(t *testing.T) {
-	var superseded, deleted, replaces, joined int64
+	var superseded, deleted, replaces, joined, sifted, touched int64
 	n := *seeds
 	if raceEnabled {
 		n = min(n, 3)
@@ -68,6 +68,8 @@ func TestSettleEqualsNaive(t *testing.T) {
 			deleted += report.Deleted
 			replaces += int64(report.Replaces)
 			joined += int64(report.Joined)
+			sifted += int64(report.Sifted)
+			touched += report.Touched
 		}
 		report, err := w.carry(t.Context())
 		if err == nil && report.Replaces != 0 {
@@ -80,8 +82,9 @@ func TestSettleEqualsNaive(t *testing.T) {
 			t.Fatalf("seed %d: %v", seed, err)
 		}
 	}
-	t.Logf("%d rows superseded and %d deleted in %d replaces, %d groups of Parts joined", superseded, deleted, replaces, joined)
-	if n >= 12 && (superseded == 0 || deleted == 0 || replaces == 0 || joined == 0) {
+	t.Logf("%d rows superseded and %d deleted in %d replaces, %d groups of Parts joined, %d Streams sifted, %d visitors touched",
+		superseded, deleted, replaces, joined, sifted, touched)
+	if n >= 12 && (superseded == 0 || deleted == 0 || replaces == 0 || joined == 0 || sifted == 0 || touched == 0) {
 		t.Error("nothing of it was ever done")
 	}
 }

@@ -2,36 +2,18 @@ package settle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
+
+	"github.com/apache/arrow/go/v17/arrow"
 
 	"chatferry"
 	"chatferry/checkpoint"
-	"chatferry/checkpoint/atomicfile"
-	"chatferry/transform"
 )
 
 // ChatVisitors is the table of the visitors whom the chats name, derived from all chats: one row each, with what the
-// newest chat knows of them. No Part has rows of it, and its files are exchanged as a whole.
+// newest chat knows of them. No Part has rows of it.
 const ChatVisitors chatferry.Table = "chat_visitors"
-
-// What is read of the chats, in this order.
-var visitorColumns = []string{
-	transform.ColumnSourceShard, transform.ColumnSourceOffset, "visitor_id", "id", "timestamp", "update_timestamp",
-	"visitor_name", "visitor_email", "visitor_phone", "visitor_notes",
-}
-
-const (
-	visitorID = 2 + iota
-	visitorChat
-	visitorTimestamp
-	visitorUpdate
-	visitorTexts
-)
 
 // visitors brings chat_visitors up to date, if all chats are read.
 func (s *settler) visitors(ctx context.Context) error {
@@ -44,45 +26,94 @@ func (s *settler) visitors(ctx context.Context) error {
 			return nil
 		}
 	}
-	var chats, old []*checkpoint.InventoryFile
-	var of chatferry.Digest // the values of all chats
+	v := &visiting{s: s, d: d}
 	files := d.Inventory()
 	for i := range files {
 		switch f := &files[i]; f.Table {
 		case chatferry.Chats.Parent():
-			chats = append(chats, f)
-			of.Merge(f.V)
+			v.chats = append(v.chats, f)
 		case ChatVisitors:
-			old = append(old, f)
+			v.old = append(v.old, f)
 		}
 	}
-	if len(chats) == 0 && len(old) == 0 {
+	if len(v.chats) == 0 && len(v.old) == 0 {
+		s.state.Visitors = nil
 		return nil
 	}
-	s.derived = derivedName(of, valuesIn(old))
-	switch _, err := s.o.FSys.Stat(s.derived); {
-	case err == nil:
-		return nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return atomicfile.Explain("look at", s.derived, err)
+	if err = v.scope(ctx); err == nil {
+		err = v.derive(ctx)
 	}
-	b := s.newBatch(d, string(ChatVisitors))
-	b.begin()
-	now, err := s.deriveVisitors(ctx, b, chats, old)
+	if errors.Is(err, errStale) {
+		s.o.Log.Info("derive chat_visitors from all chats", "since", err)
+		v.touched = nil
+		err = v.derive(ctx)
+	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("derive %s: %w", ChatVisitors, err), b.discard())
+		return fmt.Errorf("derive %s: %w", ChatVisitors, err)
 	}
-	s.derived = derivedName(of, now)
-	return s.keys.write(s.derived, nil)
+	return nil
 }
 
-const derivedExt = ".visitors"
+// errStale says that what is known of an earlier derivation does not lead to the present one.
+var errStale = errors.New("what is known of the last derivation cannot be used")
 
-// derivedName is the name of an empty file which says that chat_visitors with these values is what chats with those values
-// give. It stands among the key files, and is as much derived as they are: without it, that is found out anew.
-func derivedName(chats, visitors chatferry.Digest) string {
-	sum := sha256.Sum256([]byte(chats.String() + visitors.String()))
-	return path.Join(keysFolder, hex.EncodeToString(sum[:])+derivedExt)
+// visiting brings chat_visitors up to date. What it leaves depends on nothing but the chats and the present rows of the
+// table: what is known of an earlier derivation makes it faster and no different.
+type visiting struct {
+	s          *settler
+	d          *checkpoint.Dataset
+	chats, old []*checkpoint.InventoryFile
+
+	// touched are the visitors whose rows may have to change, in the order of hash and id; nil: all.
+	touched []id
+	retired []chatferry.SHA256        // files of chats that the table reflects and that are no more
+	added   map[chatferry.SHA256]bool // that it does not reflect yet
+}
+
+// derive exchanges the files of the table that hold rows which are not right.
+func (v *visiting) derive(ctx context.Context) error {
+	now := reflected{Values: valuesIn(v.old), Rows: rowsIn(v.old), Chats: sumsOf(v.chats)}
+	if v.touched == nil || len(v.touched) > 0 {
+		b := v.s.newBatch(v.d, string(ChatVisitors))
+		b.begin()
+		if err := v.exchange(ctx, b, &now); err != nil {
+			return errors.Join(err, b.discard())
+		}
+	}
+	v.s.state.Visitors = &now
+	return nil
+}
+
+// exchange carries the replace out, if there is anything to exchange, and brings what it says of the table up to date.
+func (v *visiting) exchange(ctx context.Context, b *batch, now *reflected) error {
+	w := &visitorWriter{ctx: ctx, b: b}
+	gone := map[string]bitmap{}
+	err := v.census(ctx, gone, w.add)
+	if err == nil {
+		err = w.seal(v.old, gone)
+	}
+	if err != nil {
+		return errors.Join(err, w.abort())
+	}
+	for i := range b.body.Add {
+		now.Rows += b.body.Add[i].Rows
+		now.Values.Merge(b.body.Add[i].V)
+	}
+	retired := map[string]bool{}
+	for i := range b.body.Retire {
+		retired[b.body.Retire[i].Name] = true
+	}
+	for _, f := range v.old {
+		if retired[f.Name] {
+			now.Rows -= f.Rows
+			now.Values.Sub(f.V)
+		}
+	}
+	v.s.report.Visitors, v.s.report.Touched = now.Rows, int64(len(v.touched))
+	if len(b.body.Add) == 0 && len(b.body.Retire) == 0 {
+		return b.discard()
+	}
+	return b.replace(ctx)
 }
 
 func valuesIn(files []*checkpoint.InventoryFile) (d chatferry.Digest) {
@@ -92,78 +123,93 @@ func valuesIn(files []*checkpoint.InventoryFile) (d chatferry.Digest) {
 	return d
 }
 
-// deriveVisitors builds the table, and exchanges its files if it differs from what they hold. It returns the digest of its
-// values.
-func (s *settler) deriveVisitors(ctx context.Context, b *batch, chats, old []*checkpoint.InventoryFile) (now chatferry.Digest, err error) {
-	w := visitorWriter{ctx: ctx, b: b}
-	err = s.census(ctx, chats, w.add)
-	if err == nil {
-		err = w.seal()
+func rowsIn(files []*checkpoint.InventoryFile) (n int64) {
+	for _, f := range files {
+		n += f.Rows
 	}
-	if err != nil {
-		return now, errors.Join(err, w.abort())
-	}
-	var rows, was int64
-	for i := range b.body.Add {
-		rows += b.body.Add[i].Rows
-		now.Merge(b.body.Add[i].V)
-	}
-	for _, f := range old {
-		was += f.Rows
-	}
-	s.report.Visitors = rows
-	if rows == was && now == valuesIn(old) {
-		return now, b.discard()
-	}
-	for _, f := range old {
-		b.retire(f)
-	}
-	return now, b.replace(ctx)
+	return n
 }
-
-// visitor is what the chats say of one visitor.
-type visitor struct {
-	id          string
-	hash        uint64
-	newest      order // of the chat that the rest is from
-	chat        string
-	texts       [4]text // name, email, phone, notes
-	at          int64   // that chat's time; 0: it has none
-	first, last int64   // of the chats' times; 0: none has one
-	chats       int64
-}
-
-// text is a string or null.
-type text struct {
-	s  string
-	ok bool
-}
-
-// About how many bytes a visitor takes besides its texts.
-const visitorSize = 320
 
 // span is a range of hashes, both ends included.
 type span struct{ from, to uint64 }
 
-// census gives add every visitor of the chats, in the order of their hashes. It holds as many as the memory allows: when
-// there are more it keeps the lower half of their hashes and reads the chats again for the upper half.
-func (s *settler) census(ctx context.Context, chats []*checkpoint.InventoryFile, add func(*visitor) error) error {
+// census marks the rows of the table that are not right, and gives add those that take their place and new ones, in the
+// order of the visitors' hashes and ids. It holds as many visitors as the memory allows: when there are more it keeps the
+// lower half of their hashes and reads again for the upper half.
+func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(*visitor) error) error {
 	todo := []span{{0, ^uint64(0)}}
 	for len(todo) > 0 {
-		now := todo[len(todo)-1]
+		c := &crowd{span: todo[len(todo)-1], hash: v.s.hash, room: v.s.limits.visitorBytes, of: map[id]*visitor{}}
 		todo = todo[:len(todo)-1]
-		c := &crowd{span: now, room: s.limits.visitorBytes, of: map[string]*visitor{}}
-		for i, f := range chats {
-			s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(chats))})
-			if err := eachRecord(ctx, s.o.Store, f, visitorColumns, c.read); err != nil {
+		gather := v.gather
+		if v.touched == nil {
+			gather = v.gatherAll
+		}
+		if err := gather(ctx, c); err != nil {
+			return err
+		}
+		if err := v.compare(ctx, c, gone); err != nil {
+			return err
+		}
+		todo = append(todo, c.left...)
+		for _, one := range c.sorted() {
+			if one.kept || one.chats == 0 {
+				continue
+			}
+			if !one.told {
+				return fmt.Errorf("%w: a visitor has no row", errStale)
+			}
+			if err := add(one); err != nil {
 				return err
 			}
 		}
-		todo = append(todo, c.left...)
-		for _, v := range c.sorted() {
-			if err := add(v); err != nil {
+	}
+	return nil
+}
+
+// gatherAll takes in the visitors of all chats.
+func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
+	for i, f := range v.chats {
+		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
+		if err := eachRecord(ctx, v.s.o.Store, f, visitorColumns, c.read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// compare holds the rows of the table against a crowd, and marks those that are not right.
+func (v *visiting) compare(ctx context.Context, c *crowd, gone map[string]bitmap) error {
+	hashes := c.hashes()
+	for _, f := range v.old {
+		if v.touched != nil {
+			met := false
+			at, meeting := 0, func(int, int, uint64) { met = true }
+			_, err := v.s.scanned(ctx, &keysKind, visitorKey, f, func(b []byte) { at = meet(hashes, at, b, meeting) },
+				func() { at, met = 0, false })
+			if err != nil {
 				return err
 			}
+			if !met {
+				continue
+			}
+		}
+		row := int32(0)
+		err := eachRecord(ctx, v.s.o.Store, f, nil, func(rec arrow.Record) error {
+			rows, err := visitorRowsOf(rec)
+			if err != nil {
+				return err
+			}
+			for i := range int(rec.NumRows()) {
+				if !c.right(&rows, i, v.touched == nil) {
+					mark(gone, f.Name, f.Rows, row)
+				}
+				row++
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil
