@@ -100,7 +100,7 @@ func (v *virtual) change(night, n int) {
 // dataset is the dataset as it is.
 func (v *virtual) dataset() *dataset {
 	v.t.Helper()
-	d, err := (&app{environment: &environment{program: "chatferry"}}).openDataset(v.t.Context(), v.root)
+	d, err := (&app{environment: &environment{program: "chatferry"}}).openDataset(v.t.Context(), v.root, &Config{})
 	if err != nil {
 		v.t.Fatal(err)
 	}

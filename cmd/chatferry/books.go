@@ -1,13 +1,13 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"chatferry"
 	"chatferry/checkpoint"
-	"chatferry/checkpoint/atomicfile"
 )
 
 // closeBooks returns an error of KindDiffers unless every Stream's books close and agree with the rows of its table.
@@ -84,18 +84,24 @@ func aside(d *checkpoint.Dataset, from uint64) exceptions {
 
 // present returns an error of KindDiffers that names the first published file that is gone or has another size. What
 // else may have happened to its bytes is not looked at.
-func (t *target) present(d *checkpoint.Dataset) error {
+func (t *target) present(ctx context.Context, d *checkpoint.Dataset) error {
+	sizeOf, err := t.sizes(ctx)
+	if err != nil {
+		return err
+	}
 	for _, f := range d.Inventory() {
-		info, err := t.fsys.Stat(f.Name)
+		size, err := sizeOf(f.Name)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) && !f.Published:
 			continue // the next run publishes it
 		case errors.Is(err, fs.ErrNotExist):
 			err = errors.New("a file that was committed and published is gone")
 		case err != nil:
-			return atomicfile.Explain("look at", f.Name, err)
-		case !info.Mode().IsRegular() || info.Size() != f.Size:
-			err = fmt.Errorf("it has %d bytes, the log says %d", info.Size(), f.Size)
+			return err
+		case size < 0:
+			err = errors.New("it is no file")
+		case size != f.Size:
+			err = fmt.Errorf("it has %d bytes, the log says %d", size, f.Size)
 		default:
 			continue
 		}

@@ -71,14 +71,14 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return request.reason(err)
 	}
 	defer c.from.close()
-	t, err := a.makeTarget(string(s.To))
+	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
 		return err
 	}
 	c.t = t
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 
-	lock, err := checkpoint.TakeLock(ctx, t.root, checkpoint.LockOptions{
+	lock, err := t.lock(ctx, checkpoint.LockOptions{
 		RunID: c.runID, TakeOver: bool(s.TakeOver),
 		Waiting: func(holder string, still time.Duration) {
 			c.log.Info("another run holds the dataset; watching whether it is alive", "holder", holder, "still", still.Round(time.Second))
@@ -107,7 +107,8 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 // run does the work of carry. It returns the Doubts that --check-source found.
 func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.Doubt, error) {
 	before := c.before
-	watch := &diskWatch{root: c.t.root, limit: c.MinFree, free: func() (int64, int64, error) { return atomicfile.Free(c.t.root) }}
+	disk := c.t.local()
+	watch := &diskWatch{root: disk, limit: c.MinFree, free: func() (int64, int64, error) { return atomicfile.Free(disk) }}
 	if err := watch.check(); err != nil {
 		return nil, err
 	}
@@ -118,7 +119,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
-		return nil, errors.Join(c.t.present(before), before.Sweep(ctx, c.t.logs, c.t.store))
+		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
@@ -132,7 +133,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 				"nothing was carried over: %d files of the dump are damaged; run without --check-source to carry what they hold", len(doubts))}
 		}
 	}
-	if err := atomicfile.Probe(c.t.fsys, checkpoint.Folder, probeTag+c.runID); err != nil {
+	if err := c.t.probe(ctx, c.runID); err != nil {
 		return nil, err
 	}
 	var seen uint64
@@ -150,9 +151,6 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	}
 	return nil, nil
 }
-
-// probeTag begins the names of the files by which the disk is probed, so that the next run sweeps any that a kill left.
-const probeTag = "e000000000000-"
 
 // own does what needs the dataset: it adds the Shards and carries them.
 func (c *carriage) own(ctx context.Context, run *checkpoint.Run, added []chatferry.Shard, watch *diskWatch, request *stopRequest) error {

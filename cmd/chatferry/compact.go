@@ -31,9 +31,11 @@ func newCompactCommand(a *app) *cobra.Command {
 			return a.carryFrom(cmd.Context(), "compact", s, func(_ context.Context, c *carriage) (supply, error) { return &atRest{c: c}, nil })
 		},
 	}
-	for _, name := range []string{"memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json"} {
-		addFlag(cmd.Flags(), name)
-	}
+	addFlags(cmd.Flags(), []string{
+		"memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json",
+		"s3-encryption", "s3-kms-key", "s3-storage-class", "single-writer", "tmp-dir",
+	})
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 

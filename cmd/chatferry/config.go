@@ -14,7 +14,7 @@ import (
 // --config, the file over what the dataset was begun with, and that over defaultConfig.
 type Config struct {
 	From locations // places of the dump, or the account
-	To   folder    // root of the dataset
+	To   place     // root of the dataset
 
 	Streams streamSet // empty: all
 	Since   instant
@@ -50,6 +50,11 @@ type Config struct {
 	S3Profile       text
 	S3PathStyle     toggle
 	S3ExpectedOwner awsAccount
+	S3Encryption    text // of what is written, and so the next two
+	S3KMSKey        text
+	S3StorageClass  text
+	SingleWriter    toggle
+	TmpDir          text
 
 	Rate         count // requests a minute that the account allows
 	RateShare    share

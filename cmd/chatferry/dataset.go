@@ -10,10 +10,9 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
-	"chatferry/checkpoint/atomicfile"
 )
 
-// dataset is a dataset on disk, open for reading. A run may work on it meanwhile.
+// dataset is a dataset, open for reading. A run may work on it meanwhile.
 type dataset struct {
 	*target
 	*checkpoint.Dataset
@@ -30,6 +29,9 @@ func rootOf(cmd *cobra.Command, s *settings, args []string) (string, error) {
 	if root == "" {
 		return "", usage("for example: "+firstExample(cmd), "%s needs the ROOT of a dataset", cmd.CommandPath())
 	}
+	if isS3(string(root)) {
+		return string(root), nil
+	}
 	abs, err := filepath.Abs(string(root))
 	if err != nil {
 		return "", &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "find", Place: string(root), Err: err}
@@ -38,8 +40,8 @@ func rootOf(cmd *cobra.Command, s *settings, args []string) (string, error) {
 }
 
 // openDataset reads and checks all logs of a dataset, and changes nothing.
-func (a *app) openDataset(ctx context.Context, root string) (*dataset, error) {
-	t, err := a.openTarget(root)
+func (a *app) openDataset(ctx context.Context, root string, c *Config) (*dataset, error) {
+	t, err := a.openTarget(ctx, root, c)
 	if err != nil {
 		return nil, err
 	}
@@ -159,15 +161,15 @@ func (r *result) readTotal() (n int64) {
 
 // shown is whether a committed file can be seen under its name. A file is published right after its commit, so only the
 // last ones of a run that was killed there are committed and not seen.
-func (d *dataset) shown(f *checkpoint.InventoryFile) (bool, error) {
+func (d *dataset) shown(ctx context.Context, f *checkpoint.InventoryFile) (bool, error) {
 	if f.Published {
 		return true, nil
 	}
-	_, err := d.fsys.Stat(f.Name)
+	_, err := d.size(ctx, f.Name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
-	return err == nil, atomicfile.Explain("look at", f.Name, err)
+	return err == nil, err
 }
 
 // bare is the cause in an error that names a path which the sentence around it names already.

@@ -109,7 +109,7 @@ func (a *app) demo(ctx context.Context, s *settings, o demoOptions) error {
 			a.command("run", "--from", dumpDir, "--to", root))
 	}
 
-	s.From, s.To = locations{{Path: dumpDir}}, folder(root)
+	s.From, s.To = locations{{Path: dumpDir}}, place(root)
 	// A small account has every kind of broken record once, which may be more than the share that a run bears.
 	s.MaxBadRecords = badLimit{Count: -1, Percent: 100}
 	partial := false
@@ -118,7 +118,7 @@ func (a *app) demo(ctx context.Context, s *settings, o demoOptions) error {
 			return err
 		}
 		partial = err != nil
-		return a.compare(ctx, root, made)
+		return a.compare(ctx, root, &s.Config, made)
 	}
 	if err := a.carry(ctx, "demo", s); err != nil || !talk {
 		return err
@@ -128,8 +128,8 @@ func (a *app) demo(ctx context.Context, s *settings, o demoOptions) error {
 }
 
 // compare holds what the logs of the dataset say against what the account is known to hold.
-func (a *app) compare(ctx context.Context, root string, made *rehearsal.Dump) error {
-	d, err := a.openDataset(ctx, root)
+func (a *app) compare(ctx context.Context, root string, c *Config, made *rehearsal.Dump) error {
+	d, err := a.openDataset(ctx, root, c)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -14,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatferry/checkpoint"
-	"chatferry/checkpoint/atomicfile"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -40,9 +37,8 @@ func newDiscardCommand(a *app) *cobra.Command {
 			return a.discard(cmd.Context(), root, s)
 		},
 	}
-	for _, name := range []string{"yes", "take-over", "json"} {
-		addFlag(cmd.Flags(), name)
-	}
+	addFlags(cmd.Flags(), []string{"yes", "take-over", "json"})
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 
@@ -61,6 +57,7 @@ var ours = []*regexp.Regexp{
 	regexp.MustCompile(`^_chatferry/(ledger/(\d{12}|r\d{12})-\d{12}\.parquet|quarantine/\d{12}-\d{12}\.ndjson\.zst)$`),
 	regexp.MustCompile(`^_chatferry/(certificates/\d{12}|certificate)\.json$`),
 	regexp.MustCompile(`^_chatferry/(log/[^/]+/|log/|certificates/|keys/)?\.tmp-[^/]+$`),
+	regexp.MustCompile(`^_chatferry/probe-[^/]+$`),
 	regexp.MustCompile(`^_chatferry/keys/[0-9a-z]+\.(keys|visits|visitors|state)$`),
 	regexp.MustCompile(`^_chatferry/log/\d{12}/\d{12}\.json$`),
 	regexp.MustCompile(`^_chatferry/log/dataset/\d{12}\.json$`),
@@ -68,138 +65,72 @@ var ours = []*regexp.Regexp{
 
 // found is what discard found in a root.
 type found struct {
-	ours    [][]string // by index of ours, each sorted
-	folders []string   // that may be removed when they are empty, the deepest first
-	others  []string
-	bytes   int64
-	rows    int // data files
+	ours   [][]string // by index of ours, each sorted
+	others []string
+	bytes  int64
+	rows   int // data files
 }
 
 func (a *app) discard(ctx context.Context, root string, s *settings) error {
-	t, err := a.openTarget(root)
+	t, err := a.openTarget(ctx, root, &s.Config)
 	if err != nil {
 		return err
 	}
-	there := &found{ours: make([][]string, len(ours))}
-	if err := there.walk(t.fsys, "."); err != nil {
+	there, err := look(ctx, t)
+	if err != nil {
 		return err
 	}
 	if len(there.ours[0]) == 0 && len(there.ours[len(ours)-1]) == 0 {
-		return usage("name the folder that was given as --to", "%s is not a dataset of chatferry; nothing was removed", root)
+		return usage("name the place that was given as --to", "%s is not a dataset of chatferry; nothing was removed", root)
 	}
 	if err := a.confirm(root, there, bool(s.Yes)); err != nil {
 		return err
 	}
-	lock, err := checkpoint.TakeLock(ctx, t.root, checkpoint.LockOptions{RunID: "discard", TakeOver: bool(s.TakeOver)})
+	lock, err := t.lock(ctx, checkpoint.LockOptions{RunID: "discard", TakeOver: bool(s.TakeOver)})
 	if err != nil {
 		return err
 	}
 	// What a run wrote between the look and the lock is gone too.
-	there = &found{ours: make([][]string, len(ours))}
-	err = there.walk(t.fsys, ".")
-	if err == nil {
-		err = there.remove(ctx, t.fsys)
+	if there, err = look(ctx, t); err == nil {
+		err = there.remove(ctx, t)
 	}
 	if err := errors.Join(err, lock.Release()); err != nil {
 		return err
 	}
-	if err := removeLast(t.fsys, there.folders); err != nil {
+	if err := t.eraseLast(ctx); err != nil {
 		return err
 	}
 	return a.tellDiscarded(root, there, bool(s.JSON))
 }
 
-// walk sorts everything below dir into what is ours and what is not.
-func (f *found) walk(fsys atomicfile.FS, dir string) error {
-	names, err := fsys.ReadDir(dir)
-	if err != nil {
-		return atomicfile.Explain("list", dir, err)
-	}
-	for _, name := range names {
-		full := path.Join(dir, name)
-		if !strings.HasSuffix(name, "/") {
-			if err := f.file(fsys, full); err != nil {
-				return err
+// look sorts everything below the root into what is ours and what is not.
+func look(ctx context.Context, t *target) (*found, error) {
+	f := &found{ours: make([][]string, len(ours))}
+	err := t.contents(ctx, func(name string, size int64) {
+		i := slices.IndexFunc(ours, func(r *regexp.Regexp) bool { return r.MatchString(name) })
+		switch {
+		case name == lockFile || name == objectLock:
+		case i < 0:
+			f.others = append(f.others, name)
+		default:
+			f.ours[i] = append(f.ours[i], name)
+			f.bytes += size
+			if i == 1 {
+				f.rows++
 			}
-			continue
 		}
-		top, _, _ := strings.Cut(full, "/")
-		if top != "tables" && top != checkpoint.Folder {
-			f.others = append(f.others, full+"/")
-			continue
-		}
-		if err := f.walk(fsys, full); err != nil {
-			return err
-		}
-		f.folders = append(f.folders, full)
-	}
-	return nil
-}
-
-func (f *found) file(fsys atomicfile.FS, name string) error {
-	i := slices.IndexFunc(ours, func(r *regexp.Regexp) bool { return r.MatchString(name) })
-	switch {
-	case name == lockFile:
-		return nil
-	case i < 0:
-		f.others = append(f.others, name)
-		return nil
-	}
-	f.ours[i] = append(f.ours[i], name)
-	info, err := fsys.Stat(name)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // a live run published it
-	}
-	if err != nil {
-		return atomicfile.Explain("look at", name, err)
-	}
-	f.bytes += info.Size()
-	if i == 1 {
-		f.rows++
-	}
-	return nil
+	})
+	return f, err
 }
 
 // remove removes what is ours, one kind after the other, each made durable before the next.
-func (f *found) remove(ctx context.Context, fsys atomicfile.FS) error {
+func (f *found) remove(ctx context.Context, t *target) error {
 	for i, names := range f.ours {
 		if i == len(ours)-1 {
 			slices.Reverse(names) // the first record last
 		}
-		dirs := map[string]bool{}
-		for _, name := range names {
-			if err := ctx.Err(); err != nil {
-				return context.Cause(ctx)
-			}
-			if err := fsys.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return atomicfile.Explain("remove", name, err)
-			}
-			dirs[path.Dir(name)] = true
-		}
-		for dir := range dirs {
-			if err := fsys.SyncDir(dir); err != nil {
-				return atomicfile.Explain("make durable", dir, err)
-			}
-		}
-	}
-	return nil
-}
-
-// removeLast removes the lock, and the folders that are empty now.
-func removeLast(fsys atomicfile.FS, folders []string) error {
-	if err := fsys.Remove(lockFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return atomicfile.Explain("remove", lockFile, err)
-	}
-	for _, dir := range folders {
-		names, err := fsys.ReadDir(dir)
-		if err != nil {
-			return atomicfile.Explain("list", dir, err)
-		}
-		if len(names) > 0 {
-			continue
-		}
-		if err := fsys.Remove(dir); err != nil {
-			return atomicfile.Explain("remove", dir, err)
+		if err := t.erase(ctx, names); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -2,8 +2,8 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"fmt"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -28,7 +28,7 @@ func newFilesCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			list, err := d.files(since)
+			list, err := d.files(cmd.Context(), since)
 			if err != nil {
 				return err
 			}
@@ -40,6 +40,7 @@ func newFilesCommand(a *app) *cobra.Command {
 	}
 	cmd.Flags().Var(&runFlag{&since}, "since", "only what was added and retired by runs after this one")
 	addFlag(cmd.Flags(), "json")
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 
@@ -83,7 +84,7 @@ type listedFile struct {
 
 // files lists the inventory, or what came to it and left it since a run. A file that is committed but was not published
 // before a kill cannot be read yet; it is left out and comes with the next run.
-func (d *dataset) files(since string) (*fileList, error) {
+func (d *dataset) files(ctx context.Context, since string) (*fileList, error) {
 	list := &fileList{Command: "files", OK: true, Root: d.root, Dataset: d.UUID(), Since: since, Files: []listedFile{}, Retired: []string{}}
 	after := uint64(0)
 	if since != "" {
@@ -103,7 +104,7 @@ func (d *dataset) files(since string) (*fileList, error) {
 		if f.Epoch <= after {
 			continue
 		}
-		shown, err := d.shown(f)
+		shown, err := d.shown(ctx, f)
 		if err != nil {
 			return nil, err
 		}
@@ -161,10 +162,10 @@ func (a *app) printFiles(list *fileList) error {
 		sign = "+ "
 	}
 	for _, f := range list.Files {
-		fmt.Fprintln(w, sign+printable(filepath.Join(list.Root, filepath.FromSlash(f.Path))))
+		fmt.Fprintln(w, sign+printable(pathIn(list.Root, f.Path)))
 	}
 	for _, name := range list.Retired {
-		fmt.Fprintln(w, "- "+printable(filepath.Join(list.Root, filepath.FromSlash(name))))
+		fmt.Fprintln(w, "- "+printable(pathIn(list.Root, name)))
 	}
 	return printError(w.Flush())
 }

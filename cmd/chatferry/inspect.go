@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strings"
 
@@ -15,6 +17,7 @@ import (
 	"chatferry/checkpoint"
 	"chatferry/cmd/chatferry/progress"
 	"chatferry/load"
+	"chatferry/load/s3"
 )
 
 func newInspectCommand(a *app) *cobra.Command {
@@ -32,33 +35,84 @@ func newInspectCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.inspect(args[0], bool(s.JSON))
+			return a.inspect(cmd.Context(), args[0], s)
 		},
 	}
 	addFlag(cmd.Flags(), "json")
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 
 // maxRecordFile is beyond any log record; what is larger is something else.
 const maxRecordFile = 64 << 20
 
-// inspect tells files apart by their first bytes.
-func (a *app) inspect(name string, asJSON bool) error {
+// inspected is a file that is looked at.
+type inspected interface {
+	io.Reader
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// localFile is one on this disk.
+type localFile struct {
+	*os.File
+	size int64
+}
+
+func (f *localFile) Size() int64 { return f.size }
+
+// openInspected opens a file of this disk, or s3://bucket/key.
+func (s *settings) openInspected(ctx context.Context, name string) (inspected, error) {
+	missing := usage("`chatferry files` lists those of a dataset", "there is no file %s", name)
+	if isS3(name) {
+		uri, err := s3Place(name)
+		if err != nil {
+			return nil, usage("", "%w", err)
+		}
+		at := strings.LastIndexByte(uri, '/') // the key's last name is read out of the folder before it
+		bucket, err := s.openBucket(ctx, uri[:at])
+		if err != nil {
+			return nil, err
+		}
+		store, err := s3.New(bucket, "")
+		if err != nil {
+			return nil, err
+		}
+		f, err := store.Open(ctx, uri[at+1:])
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, missing
+		}
+		return f, err
+	}
 	f, err := os.Open(name)
 	if errors.Is(err, os.ErrNotExist) {
-		return usage("`chatferry files` lists those of a dataset", "there is no file %s", name)
+		return nil, missing
 	}
 	if err != nil {
-		return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open", Place: name, Err: bare(err), Hint: "check its permissions"}
+		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open", Place: name, Err: bare(err), Hint: "check its permissions"}
+	}
+	info, err := f.Stat()
+	switch {
+	case err != nil:
+		err = &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "look at", Place: name, Err: bare(err)}
+	case !info.Mode().IsRegular():
+		err = usage("`chatferry files` lists those of a dataset", "%s is not a file", name)
+	default:
+		return &localFile{f, info.Size()}, nil
+	}
+	f.Close()
+	return nil, err
+}
+
+// inspect tells files apart by their first bytes.
+func (a *app) inspect(ctx context.Context, name string, s *settings) error {
+	f, err := s.openInspected(ctx, name)
+	if err != nil {
+		return err
 	}
 	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "look at", Place: name, Err: bare(err)}
-	}
-	if !info.Mode().IsRegular() {
-		return usage("`chatferry files` lists those of a dataset", "%s is not a file", name)
-	}
+	asJSON := bool(s.JSON)
 	head := make([]byte, 4)
 	if _, err := f.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
 		return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "read", Place: name, Err: bare(err)}
@@ -71,7 +125,7 @@ func (a *app) inspect(name string, asJSON bool) error {
 	}
 	switch {
 	case string(head) == "PAR1":
-		p, err := load.Inspect(f, info.Size())
+		p, err := load.Inspect(f, f.Size())
 		if err != nil {
 			return damaged(err)
 		}
@@ -93,7 +147,7 @@ func (a *app) inspect(name string, asJSON bool) error {
 			}
 		}
 		return nil
-	case head[0] == '{' && info.Size() <= maxRecordFile:
+	case head[0] == '{' && f.Size() <= maxRecordFile:
 		text, err := io.ReadAll(f)
 		if err != nil {
 			return damaged(err)

@@ -49,6 +49,13 @@ func addFlag(flags *pflag.FlagSet, name string) {
 	}
 }
 
+// addFlags is addFlag for several options.
+func addFlags(flags *pflag.FlagSet, names []string) {
+	for _, name := range names {
+		addFlag(flags, name)
+	}
+}
+
 // resolve puts the layers on each other. dataset holds options that the dataset's log remembers; it may be nil.
 func resolve(e *environment, flags *pflag.FlagSet, dataset map[string]string) (*settings, error) {
 	s := &settings{Config: defaultConfig(), origin: map[string]string{}}

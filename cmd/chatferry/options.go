@@ -38,8 +38,8 @@ var options = []option{
 		help: "the account: zendesk://SUBDOMAIN, zopim: or https://HOST; or a dump: a folder, s3://bucket/prefix or stream=PLACE, which may be given several times",
 	},
 	{
-		name: "to", class: local, arg: "FOLDER", value: func(c *Config) value { return &c.To },
-		help: "root of the dataset, made if it is not there",
+		name: "to", class: local, arg: "PLACE", value: func(c *Config) value { return &c.To },
+		help: "root of the dataset: a folder, made if it is not there, or s3://bucket/prefix",
 	},
 
 	{
@@ -127,7 +127,7 @@ var options = []option{
 	},
 	{
 		name: "min-free", class: operation, arg: "SIZE|P%", value: func(c *Config) value { return &c.MinFree },
-		help: "stop cleanly, with exit code 3, when less than that is free on the disk of the dataset",
+		help: "stop cleanly, with exit code 3, when less than that is free on the disk of the dataset, or of --tmp-dir",
 	},
 	{
 		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
@@ -153,6 +153,26 @@ var options = []option{
 	{
 		name: "s3-expected-owner", class: operation, arg: "ACCOUNT", value: func(c *Config) value { return &c.S3ExpectedOwner },
 		help: "AWS account that must own the buckets; another's is refused",
+	},
+	{
+		name: "s3-encryption", class: operation, arg: "KIND", value: func(c *Config) value { return &c.S3Encryption },
+		help: "how the store encrypts the objects of the dataset: AES256, aws:kms or aws:kms:dsse; the default is the bucket's",
+	},
+	{
+		name: "s3-kms-key", class: operation, arg: "KEY", value: func(c *Config) value { return &c.S3KMSKey },
+		help: "key of AWS KMS for that; the default is the bucket's",
+	},
+	{
+		name: "s3-storage-class", class: operation, arg: "CLASS", value: func(c *Config) value { return &c.S3StorageClass },
+		help: "storage class of the objects of the dataset, such as STANDARD_IA; the default is the store's",
+	},
+	{
+		name: "single-writer", class: operation, value: func(c *Config) value { return &c.SingleWriter },
+		help: "write to a store that does not honour If-None-Match; two runs at once then damage the dataset, and you see that there is one",
+	},
+	{
+		name: "tmp-dir", class: local, arg: "FOLDER", value: func(c *Config) value { return &c.TmpDir },
+		help: "where files are built on their way to a bucket; about two Parts for each Lane at a time. The default is the system's",
 	},
 
 	{

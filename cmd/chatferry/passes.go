@@ -140,7 +140,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(closeBooks(after), c.t.present(after)); err != nil {
+	if err := errors.Join(closeBooks(after), c.t.present(ctx, after)); err != nil {
 		return err
 	}
 	end := checkpoint.End{Watermark: c.from.watermark(), Verdict: "complete"}

@@ -106,19 +106,23 @@ func (l locations) absolute() (locations, error) {
 	return out, nil
 }
 
-// folder is the value of --to: the root of a dataset on disk.
-type folder string
+// place is the value of --to: the root of a dataset, a folder of this disk or s3://bucket/prefix.
+type place string
 
-func (f *folder) Set(text string) error {
-	path, err := localPath(text)
+func (p *place) Set(text string) error {
+	read := localPath
+	if isS3(text) {
+		read = s3Place
+	}
+	path, err := read(text)
 	if err != nil {
 		return err
 	}
-	*f = folder(path)
+	*p = place(path)
 	return nil
 }
 
-func (f folder) String() string { return string(f) }
+func (p place) String() string { return string(p) }
 
 // localPath turns a folder path or a file:// URI into a path, and refuses by name what is not on this disk.
 func localPath(text string) (string, error) {
@@ -140,7 +144,7 @@ func localPath(text string) (string, error) {
 		}
 		return u.Path, nil
 	case "s3":
-		return "", fmt.Errorf("%s is on S3, which is not in this version; copy it to a folder and name that", redactURI(text))
+		return "", fmt.Errorf("%s is in a bucket; name a folder here", redactURI(text))
 	case "zendesk", "zopim", "http", "https":
 		return "", fmt.Errorf("%s is an account of the Chat API; name a folder here", redactURI(text))
 	}

@@ -59,6 +59,7 @@ func newQuarantineListCommand(a *app) *cobra.Command {
 	}
 	filter.flags(cmd)
 	addFlag(cmd.Flags(), "json")
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 
@@ -72,7 +73,7 @@ func (a *app) openForReading(cmd *cobra.Command, args []string) (*settings, *dat
 	if err != nil {
 		return nil, nil, err
 	}
-	d, err := a.openDataset(cmd.Context(), root)
+	d, err := a.openDataset(cmd.Context(), root, &s.Config)
 	return s, d, err
 }
 

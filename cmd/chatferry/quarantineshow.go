@@ -74,6 +74,7 @@ func newQuarantineShowCommand(a *app) *cobra.Command {
 	cmd.Flags().Var(&numberFlag{&most}, "most", "show at most so many; 0 is all")
 	cmd.Flags().BoolVar(&raw, "raw", false, "the bytes of the record as they are, and nothing else")
 	addFlag(cmd.Flags(), "json")
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 

@@ -9,10 +9,14 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// placeFlags are the options of every verb that looks at a dataset, which may be in a bucket.
+var placeFlags = []string{"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner"}
+
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
 	"memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
-	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner",
+	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner", "s3-encryption", "s3-kms-key", "s3-storage-class",
+	"single-writer", "tmp-dir",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
 	"progress", "json",
 }
@@ -46,15 +50,9 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	for _, name := range []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"} {
-		addFlag(cmd.Flags(), name)
-	}
-	for _, name := range operationFlags {
-		addFlag(cmd.Flags(), name)
-	}
-	for _, name := range []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"} {
-		addFlag(cmd.Flags(), name)
-	}
+	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"})
+	addFlags(cmd.Flags(), operationFlags)
+	addFlags(cmd.Flags(), []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"})
 	return cmd
 }
 
@@ -70,10 +68,12 @@ func (a *app) runSettings(cmd *cobra.Command) (*settings, error) {
 	case len(s.From) == 0:
 		return nil, usage("for example: "+firstExample(cmd), "%s needs --from, the account or the place of the dump", cmd.CommandPath())
 	}
-	if _, err := os.Stat(string(s.To)); errors.Is(err, fs.ErrNotExist) {
-		return s, nil
+	if !isS3(string(s.To)) {
+		if _, err := os.Stat(string(s.To)); errors.Is(err, fs.ErrNotExist) {
+			return s, nil
+		}
 	}
-	t, err := a.openTarget(string(s.To))
+	t, err := a.openTarget(cmd.Context(), string(s.To), &s.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -109,9 +109,7 @@ func newResumeCommand(a *app) *cobra.Command {
 		},
 	}
 	addFlag(cmd.Flags(), "from")
-	for _, name := range operationFlags {
-		addFlag(cmd.Flags(), name)
-	}
+	addFlags(cmd.Flags(), operationFlags)
 	return cmd
 }
 
@@ -125,7 +123,7 @@ func (a *app) resumeSettings(cmd *cobra.Command, args []string) (*settings, erro
 	if err != nil {
 		return nil, err
 	}
-	d, err := a.openDataset(cmd.Context(), root)
+	d, err := a.openDataset(cmd.Context(), root, &s.Config)
 	if err != nil {
 		return nil, err
 	}
@@ -140,7 +138,7 @@ func (a *app) resumeSettings(cmd *cobra.Command, args []string) (*settings, erro
 	if s, err = resolve(a.environment, cmd.Flags(), remembered); err != nil {
 		return nil, err
 	}
-	s.To = folder(root)
+	s.To = place(root)
 	s.origin["to"] = "ROOT"
 	return s, nil
 }

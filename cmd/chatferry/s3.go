@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"chatferry/checkpoint/objectstore"
 	"chatferry/checkpoint/objectstore/awss3"
 	"chatferry/extract/dump"
 	"chatferry/extract/dump/s3dump"
@@ -48,20 +49,42 @@ func (c *Config) openDumpPlace(ctx context.Context) func(place string) (dump.Sto
 		if !isS3(place) {
 			return dump.OpenLocal(place)
 		}
-		name, prefix, err := awss3.ParseURI(place)
+		o, err := c.bucketOptions(place)
 		if err != nil {
 			return nil, err
 		}
 		// The bucket's own root, since the place may be one object.
-		bucket, err := awss3.Open(ctx, awss3.Options{
-			Bucket: name, Endpoint: string(c.S3Endpoint), Region: string(c.S3Region), Profile: string(c.S3Profile),
-			PathStyle: bool(c.S3PathStyle), Owner: string(c.S3ExpectedOwner), Idle: dumpIdle,
-		})
+		prefix := o.Prefix
+		o.Prefix, o.Idle = "", dumpIdle
+		bucket, err := awss3.Open(ctx, o)
 		if err != nil {
 			return nil, err
 		}
 		return s3dump.Open(ctx, bucket, prefix)
 	}
+}
+
+// openBucket opens the root of a dataset in a bucket.
+func (c *Config) openBucket(ctx context.Context, root string) (objectstore.Bucket, error) {
+	o, err := c.bucketOptions(root)
+	if err != nil {
+		return nil, err
+	}
+	o.Encryption, o.KMSKey, o.StorageClass = string(c.S3Encryption), string(c.S3KMSKey), string(c.S3StorageClass)
+	o.SingleWriter = bool(c.SingleWriter)
+	bucket, err := awss3.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return bucket, nil
+}
+
+func (c *Config) bucketOptions(uri string) (awss3.Options, error) {
+	name, prefix, err := awss3.ParseURI(uri)
+	return awss3.Options{
+		Bucket: name, Prefix: prefix, Endpoint: string(c.S3Endpoint), Region: string(c.S3Region), Profile: string(c.S3Profile),
+		PathStyle: bool(c.S3PathStyle), Owner: string(c.S3ExpectedOwner),
+	}, err
 }
 
 // endpoint is the URL of an S3-compatible store.

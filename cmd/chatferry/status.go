@@ -40,6 +40,7 @@ func newStatusCommand(a *app) *cobra.Command {
 		},
 	}
 	addFlag(cmd.Flags(), "json")
+	addFlags(cmd.Flags(), placeFlags)
 	return cmd
 }
 
@@ -107,7 +108,7 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
 	}
-	sign, err := checkpoint.LastSign(d.root)
+	sign, err := d.sign(ctx)
 	if err != nil {
 		return nil, err
 	}

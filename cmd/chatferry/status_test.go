@@ -40,7 +40,7 @@ func TestStatusOfARun(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			root := t.TempDir()
 			a := newApp()
-			target, err := a.openTarget(root)
+			target, err := a.openTarget(t.Context(), root, &Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -71,7 +71,7 @@ func TestStatusOfARun(t *testing.T) {
 					}
 				}
 			}
-			d, err := a.openDataset(t.Context(), root)
+			d, err := a.openDataset(t.Context(), root, &Config{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +118,7 @@ func TestDiscardAsks(t *testing.T) {
 				args: []string{"discard", root}, stdin: strings.NewReader(answer), stdout: &out, stderr: &questions,
 				getenv: func(string) string { return "" }, isTerminal: func(any) bool { return true },
 			}
-			target, err := (&app{environment: e}).openTarget(root)
+			target, err := (&app{environment: e}).openTarget(t.Context(), root, &Config{})
 			if err != nil {
 				t.Fatal(err)
 			}

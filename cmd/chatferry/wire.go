@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -16,15 +15,16 @@ import (
 	"chatferry/extract/dump"
 	"chatferry/load"
 	disk "chatferry/load/local"
+	"chatferry/load/s3"
 	"chatferry/transform"
 )
 
-// target is the root of a dataset on disk, with the stores that live in it.
+// target is the root of a dataset, with the stores that live in it.
 type target struct {
-	root  string // absolute
-	fsys  atomicfile.FS
-	logs  *checkpoint.DiskLogs
-	store *disk.Store
+	root string // an absolute path, or s3://bucket/prefix
+	home
+	logs  checkpoint.LogStore
+	store load.Store
 	last  *lastLoaded
 }
 
@@ -34,11 +34,32 @@ type lastLoaded struct {
 	d  *checkpoint.Dataset // nil: it was not loaded, or there was none
 }
 
-// openTarget opens a root that must exist. It changes nothing.
-func (a *app) openTarget(root string) (*target, error) {
-	abs, err := filepath.Abs(root)
+// openTarget opens a root; a folder must exist. It changes nothing.
+func (a *app) openTarget(ctx context.Context, root string, c *Config) (*target, error) {
+	t := &target{root: root}
+	err := error(nil)
+	if isS3(root) {
+		err = t.openBucket(ctx, c)
+	} else {
+		err = t.openFolder(a.disk)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("make %s absolute: %w", root, err)
+		return nil, err
+	}
+	if a.loaded == nil {
+		a.loaded = map[string]*lastLoaded{}
+	}
+	if a.loaded[t.root] == nil {
+		a.loaded[t.root] = &lastLoaded{}
+	}
+	t.last = a.loaded[t.root]
+	return t, nil
+}
+
+func (t *target) openFolder(wrap func(atomicfile.FS) (atomicfile.FS, error)) error {
+	abs, err := filepath.Abs(t.root)
+	if err != nil {
+		return fmt.Errorf("make %s absolute: %w", t.root, err)
 	}
 	fsys, err := atomicfile.OS(abs)
 	if err != nil {
@@ -46,44 +67,56 @@ func (a *app) openTarget(root string) (*target, error) {
 		if !errors.Is(err, fs.ErrNotExist) {
 			hint = "check the path and its permissions"
 		}
-		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open the dataset", Place: abs, Err: bare(err), Hint: hint}
+		return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "open the dataset", Place: abs, Err: bare(err), Hint: hint}
 	}
-	if a.disk != nil {
-		if fsys, err = a.disk(fsys); err != nil {
-			return nil, err
+	if wrap != nil {
+		if fsys, err = wrap(fsys); err != nil {
+			return err
 		}
 	}
-	if a.loaded == nil {
-		a.loaded = map[string]*lastLoaded{}
-	}
-	if a.loaded[abs] == nil {
-		a.loaded[abs] = &lastLoaded{}
-	}
-	return &target{root: abs, fsys: fsys, logs: checkpoint.NewDiskLogs(fsys), store: disk.New(fsys), last: a.loaded[abs]}, nil
+	t.root, t.home = abs, &folderHome{root: abs, fsys: fsys}
+	t.logs, t.store = checkpoint.NewDiskLogs(fsys), disk.New(fsys)
+	return nil
 }
 
-// makeTarget opens a root for writing. The folder is made if need be; one that holds something else than a dataset is
-// refused, since what is not chatferry's must not be mixed with it.
-func (a *app) makeTarget(root string) (*target, error) {
-	if err := atomicfile.CreateRoot(root); err != nil {
-		return nil, &chatferry.Error{
-			Kind: chatferry.KindEnvironment, Op: "make the folder", Place: root, Err: bare(err),
-			Hint: "choose a folder below one that this user may write to",
+func (t *target) openBucket(ctx context.Context, c *Config) error {
+	bucket, err := c.openBucket(ctx, t.root)
+	if err != nil {
+		return err
+	}
+	store, err := s3.New(bucket, string(c.TmpDir))
+	if err != nil {
+		return err
+	}
+	t.root, t.home = bucket.URI(""), &bucketHome{bucket: bucket, temp: string(c.TmpDir), single: bool(c.SingleWriter)}
+	t.logs, t.store = checkpoint.NewObjectLogs(bucket), store
+	return nil
+}
+
+// makeTarget opens a root for writing. A folder is made if need be; a place that holds something else than a dataset is
+// refused.
+func (a *app) makeTarget(ctx context.Context, root string, c *Config) (*target, error) {
+	if !isS3(root) {
+		if err := atomicfile.CreateRoot(root); err != nil {
+			return nil, &chatferry.Error{
+				Kind: chatferry.KindEnvironment, Op: "make the folder", Place: root, Err: bare(err),
+				Hint: "choose a folder below one that this user may write to",
+			}
 		}
 	}
-	t, err := a.openTarget(root)
+	t, err := a.openTarget(ctx, root, c)
 	if err != nil {
 		return nil, err
 	}
-	entries, err := os.ReadDir(t.root)
-	if err != nil {
-		return nil, &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "list", Place: t.root, Err: bare(err), Hint: "check its permissions"}
+	return t, t.prepare(ctx)
+}
+
+// pathIn spells the place of a file below a root.
+func pathIn(root, name string) string {
+	if isS3(root) {
+		return root + "/" + name
 	}
-	if _, err := os.Stat(filepath.Join(t.root, checkpoint.Folder)); err == nil || len(entries) == 0 {
-		return t, nil
-	}
-	return nil, usage("choose an empty folder, or one that is not there yet",
-		"%s holds %s and is not a dataset of chatferry", t.root, printable(entries[0].Name()))
+	return filepath.Join(root, filepath.FromSlash(name))
 }
 
 // load folds the logs. It returns nil without an error if there is no dataset yet.
