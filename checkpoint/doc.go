@@ -36,9 +36,21 @@
 // our record (by its nonce), so the append is done; or another's, so a newer run owns the log, and nothing is touched;
 // or nothing, so the same bytes are sent again.
 //
+// # Buckets
+//
+// In a bucket (ObjectLogs) a record is put if its name is free, and what is staged is an upload to the final name that is
+// completed to publish it. Who sends a request again cannot tell its own earlier success from another's; so there, too,
+// only reading tells. An upload does not bear the epoch of its run, but the store's clock tells when it was begun, and when
+// a record was written:
+//
+//	open:   remove uploads that were begun a quarter of an hour before the epoch-open, unless a commit names them
+//	done:   append done; remove all that are left: older runs can commit no more, newer ones never open the Shard
+//	begin:  remove uploads for replaces that were begun a quarter of an hour before the run-open
+//
 // # Runs
 //
 // A run begins with run-open in the dataset log, which gives it an epoch that no other run has. Before it opens a Shard
 // it looks whether a newer run-open has appeared. Safety rests on that and on the numbers of the records alone, never
-// on a clock or on the lock file, which only keeps a second run from wasting effort.
+// on a clock or on the lock (Lock, ObjectLock), which only keeps a second run from wasting effort. The clock of a store
+// decides only about uploads that nobody can commit any more.
 package checkpoint
