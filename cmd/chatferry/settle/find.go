@@ -27,6 +27,9 @@ type candidates struct {
 // find calls visit for batches of candidates, in the order of their hashes. Together they are all hashes that are a row's
 // and another row's or an excluded record's, but for those of which no file is fresh.
 func (s *settler) find(ctx context.Context, k *keyed, holders []holder, visit func(*candidates) error) error {
+	if !slices.ContainsFunc(holders, func(h holder) bool { return h.fresh }) {
+		return nil
+	}
 	if done, err := s.sift(ctx, k, holders, visit); done || err != nil {
 		return err
 	}

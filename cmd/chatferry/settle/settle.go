@@ -249,7 +249,7 @@ func (s *settler) settleAll(ctx context.Context, batch *batch, ready map[chatfer
 // settle takes out what is superseded of one Stream.
 func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*unit) error {
 	holders, err := s.holders(ctx, k, holding(k.stream, all))
-	if holders == nil || err != nil {
+	if err != nil {
 		return err
 	}
 	out, err := s.resolve(ctx, k, holders)
@@ -272,12 +272,10 @@ func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*uni
 	return nil
 }
 
-// holders returns the files of a Stream that hold keys, with the key files of those that were not settled together before;
-// none if all were.
+// holders returns the files of a Stream that hold keys, with the key files of those that were not settled together before.
 func (s *settler) holders(ctx context.Context, k *keyed, files []*checkpoint.InventoryFile) ([]holder, error) {
 	var out []holder
 	before := s.settledBefore(k.stream)
-	fresh := false
 	for i, f := range files {
 		h := holder{file: f, fresh: !before[f.SHA256]}
 		if h.fresh {
@@ -287,12 +285,8 @@ func (s *settler) holders(ctx context.Context, k *keyed, files []*checkpoint.Inv
 				return nil, err
 			}
 			s.opened(&h, keys)
-			fresh = true
 		}
 		out = append(out, h)
-	}
-	if !fresh {
-		return nil, nil
 	}
 	return out, nil
 }
