@@ -109,7 +109,7 @@ func TestPlaces(t *testing.T) {
 		{"s3://bucket//x", "", "names no place in a bucket"},
 		{"s3://b:9000/x", "", "is not the name of a bucket"},
 		{"s3://key:pw@bucket/x", "", "s3://***@bucket/x holds credentials"},
-		{"s3:bucket", "", "s3:bucket is on S3"},
+		{"s3:bucket", "", "s3:bucket is in a bucket"},
 		{"zendesk://acme", "zendesk://acme", ""},
 		{"zopim:", "zopim:", ""},
 		{"http://127.0.0.1:8080", "http://127.0.0.1:8080", ""},

@@ -17,7 +17,7 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 	}
 	defer c.tracker.SetState("")
 	o := settle.Options{
-		Logs: c.t.logs, Run: run, Store: c.t.store, Derived: c.t.derived(run.Epoch()), MemoryLimit: int64(c.MemoryLimit),
+		Load: c.t.mustLoad, Run: run, Store: c.t.store, Derived: c.t.derived(run.Epoch()), MemoryLimit: int64(c.MemoryLimit),
 		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
 		Progress: func(p settle.Progress) {
 			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))

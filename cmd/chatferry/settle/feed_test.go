@@ -133,7 +133,7 @@ func (w *world) run(ctx context.Context, after func(context.Context, Options) (R
 		return Report{}, err
 	}
 	o := w.options
-	o.Logs, o.Run, o.Store, o.Derived = logs, run, store, Folder(w.fsys, run.Epoch())
+	o.Load, o.Run, o.Store, o.Derived = func(ctx context.Context) (*checkpoint.Dataset, error) { return checkpoint.Load(ctx, logs) }, run, store, Folder(w.fsys, run.Epoch())
 	report, err := after(ctx, o)
 	if err != nil {
 		return report, errors.Join(err, run.Overtaken(ctx))

@@ -16,7 +16,8 @@ import (
 
 // Options say what is settled, and with what.
 type Options struct {
-	Logs    checkpoint.LogStore
+	// Load returns the dataset as it is now.
+	Load    func(context.Context) (*checkpoint.Dataset, error)
 	Run     *checkpoint.Run // owns the dataset; its Lanes have joined
 	Store   load.Store
 	Derived Derived // Folder, for a dataset on disk
@@ -194,7 +195,7 @@ func (s *settler) dataset(ctx context.Context) (*checkpoint.Dataset, error) {
 	if s.known != nil {
 		return s.known, nil
 	}
-	d, err := checkpoint.Load(ctx, s.o.Logs)
+	d, err := s.o.Load(ctx)
 	s.known = d
 	return d, err
 }
