@@ -41,10 +41,10 @@ func TestNightlyRuns(t *testing.T) {
 			v.change(night, changes)
 			time.Sleep(time.Hour)
 			v.mustCarry(append(how, "--incremental")...)
-			n := len(v.dataset().Inventory())
-			most = max(most, n)
-			if night%20 == 0 {
-				t.Logf("night %d: %d files of the dataset, %d in all", night, n, len(v.files()))
+			if night%10 == 9 {
+				n := len(v.dataset().Inventory())
+				most = max(most, n)
+				t.Logf("night %d: %d files of the dataset, %d in all", night+1, n, len(v.files()))
 			}
 		}
 		t.Logf("%d chats, at most %d files", v.server.Chats(), most)

@@ -230,7 +230,7 @@ func TestKilledAtRandom(t *testing.T) {
 
 // Of two processes started on one root one works; the other says so and harms nothing.
 func TestTwoProcessesOnOneRoot(t *testing.T) {
-	r := newCrashRig(t, 30_000, "--page-size", "64KiB", "--part-size", "1MiB", "--shard-size", "1MiB")
+	r := newCrashRig(t, 12_000, "--page-size", "64KiB", "--part-size", "1MiB", "--shard-size", "1MiB")
 	for round := range 2 {
 		root := filepath.Join(t.TempDir(), "out")
 		ends := make([]ending, 2)
