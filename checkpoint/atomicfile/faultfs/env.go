@@ -74,7 +74,7 @@ func signalAt(at int, sig syscall.Signal) func(int) error {
 		if n != at {
 			return nil
 		}
-		if err := syscall.Kill(os.Getpid(), sig); err != nil {
+		if err := strike(sig); err != nil {
 			return err
 		}
 		if sig == syscall.SIGKILL {
