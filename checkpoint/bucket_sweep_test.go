@@ -134,7 +134,7 @@ func TestEveryFaultOverABucket(t *testing.T) {
 		want, ops, _ := undisturbedIn(t, load)
 		step := 1
 		if len(load.replaces) > 0 {
-			step = stride(5, 29)
+			step = stride(11, 29)
 		}
 		for name, fault := range bucketFaults {
 			for _, mode := range []string{"once", "once, opened again", "forever"} {
