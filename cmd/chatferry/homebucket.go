@@ -15,7 +15,6 @@ import (
 type bucketHome struct {
 	bucket objectstore.Bucket
 	temp   string // the local folder in which files are built; empty: that of the system
-	single bool   // the store has no conditional writes, and the user takes the risk
 }
 
 var _ home = (*bucketHome)(nil)
@@ -24,12 +23,8 @@ var _ home = (*bucketHome)(nil)
 const objectLock = checkpoint.Folder + "/lock.json"
 
 func (h *bucketHome) prepare(ctx context.Context) error {
-	for info, err := range h.bucket.List(ctx, checkpoint.Folder+"/", "") {
-		if err != nil {
-			return objectstore.Explain("list", h.bucket.URI(checkpoint.Folder), err)
-		}
-		_ = info
-		return nil
+	for _, err := range h.bucket.List(ctx, checkpoint.Folder+"/", "") {
+		return objectstore.Explain("list", h.bucket.URI(checkpoint.Folder), err) // nil: something is there
 	}
 	for info, err := range h.bucket.List(ctx, "", "") {
 		if err != nil {
@@ -42,9 +37,6 @@ func (h *bucketHome) prepare(ctx context.Context) error {
 }
 
 func (h *bucketHome) probe(ctx context.Context, tag string) error {
-	if h.single {
-		return nil
-	}
 	return objectstore.Probe(ctx, h.bucket, checkpoint.Folder, tag)
 }
 

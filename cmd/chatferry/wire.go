@@ -88,8 +88,8 @@ func (t *target) openBucket(ctx context.Context, c *Config) error {
 	if err != nil {
 		return err
 	}
-	t.root, t.home = bucket.URI(""), &bucketHome{bucket: bucket, temp: string(c.TmpDir), single: bool(c.SingleWriter)}
-	t.logs, t.store = checkpoint.NewObjectLogs(bucket), store
+	t.root, t.home = bucket.URI(""), &bucketHome{bucket: bucket, temp: string(c.TmpDir)}
+	t.logs, t.store = checkpoint.ReadAhead(checkpoint.NewObjectLogs(bucket)), store
 	return nil
 }
 
