@@ -60,16 +60,17 @@ schedules: ## hold the ready-made schedules against Kubernetes, and systemd wher
 	cd .ci/schedules && $(GO) vet ./... && $(GO) test ./...
 
 unit: ## the tests, those that kill the real program included
-	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 14m ./...
-	CHATFERRY_SOAK=1 $(TEST) -timeout 14m -run TestEveryPairOfCrashes/load=plain ./checkpoint
+	CHATFERRY_SCHEDULES=4000 $(TEST) -timeout 25m ./...
+	CHATFERRY_SOAK=1 $(TEST) -timeout 25m -run TestEveryPairOfCrashes/load=plain ./checkpoint
 
-# The protocol's sweeps and the rehearsal's servers are long under the race detector, and one goroutine or exercised by
-# the program's own tests: of them the parts that run side by side are tried.
+# The protocol's sweeps, the faults of buckets and the rehearsal's servers are long under the race detector, and one
+# goroutine or exercised by the program's own tests: of them the parts that run side by side are tried.
 race: ## the tests under the race detector
-	$(TEST) -race -timeout 14m $$($(GO) list ./... | grep -v -e /endtoend -e '/checkpoint$$' -e /settle -e '/rehearsal/' -e '/cmd/chatferry$$')
-	CHATFERRY_SCHEDULES=300 $(TEST) -race -timeout 14m -run 'Schedule|Load|Lock|Watch|Begin|Refuses' ./checkpoint
-	$(TEST) -race -timeout 14m -skip 'LongRun|MovingAccount' ./cmd/chatferry
-	$(TEST) -race -timeout 14m -run 'Lossless|Sweep' ./cmd/chatferry/endtoend
+	$(TEST) -race -timeout 25m $$($(GO) list ./... | grep -v -e /endtoend -e '/checkpoint$$' -e /settle -e '/rehearsal/' -e /s3 -e '/cmd/chatferry$$')
+	$(TEST) -race -timeout 25m -run 'Contract|Read|Publish|Stage|List|Open|Close' ./load/s3 ./extract/dump/s3dump
+	CHATFERRY_SCHEDULES=300 $(TEST) -race -timeout 25m -run 'Schedule|Load|Lock|Watch|Begin|Refuses' ./checkpoint
+	$(TEST) -race -timeout 25m -skip 'LongRun|MovingAccount|Nightly' ./cmd/chatferry
+	$(TEST) -race -timeout 25m -run 'Lossless|Sweep' ./cmd/chatferry/endtoend
 
 plant: ## plant every bug into the commit protocol; the tests must find each
 	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant
@@ -86,6 +87,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
 	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
 	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
+	$(TEST) -timeout 0 -v ./load/s3 -s3-seeds 20000
 	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m
