@@ -75,8 +75,8 @@ race: ## the tests under the race detector
 plant: ## plant every bug into the commit protocol; the tests must find each
 	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant
 
-plant-some: ## plant one bug in four
-	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant -every 4
+plant-some: ## plant one bug in six
+	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant -every 6
 
 crash: ## kill the real program KILLS times at random, and compare byte for byte
 	$(TEST) -timeout 0 -v -run TestKilledAtRandom ./cmd/chatferry/endtoend -kills $(KILLS) -kills-seed $(SEED)
