@@ -115,10 +115,16 @@ func (r *readersRig) copy(t *testing.T, root string) {
 	}
 }
 
-// start starts the verb. The channel is closed when the process has ended.
-func (r *readersRig) start(t *testing.T, fault string, args ...string) (*exec.Cmd, <-chan struct{}) {
+// start starts the program. The channel is closed when the process has ended.
+func start(t *testing.T, fault string, args ...string) (*exec.Cmd, <-chan struct{}) {
 	t.Helper()
 	cmd := command(t, fault, args...)
+	return cmd, begin(t, cmd)
+}
+
+// begin starts a process, which ends with the test. The channel is closed when it has ended.
+func begin(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
+	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +137,7 @@ func (r *readersRig) start(t *testing.T, fault string, args ...string) (*exec.Cm
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	return cmd, ended
+	return ended
 }
 
 // row is a row of a table: by its chat, by its version if it is a chat, and by all of its cells.
