@@ -116,7 +116,7 @@ func (p *s3Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(a.body) // the client may be gone
 }
 
-// carry sends a request on. It is signed anew, so that a rule may change it, if it was signed with the server's keys.
+// carry sends a request on.
 func (p *s3Proxy) carry(c *s3Call) *s3Answer {
 	req, err := http.NewRequest(c.r.Method, p.server.Endpoint+c.r.URL.RequestURI(), bytes.NewReader(c.body))
 	if err != nil {
@@ -145,7 +145,7 @@ func (p *s3Proxy) without(c *s3Call, header string) {
 		return
 	}
 	req := c.r.Clone(context.Background())
-	for _, name := range []string{header, "Authorization", "Accept-Encoding", "User-Agent"} {
+	for _, name := range []string{header, "Authorization", "Expect"} {
 		req.Header.Del(name)
 	}
 	req.URL.Host = c.r.Host

@@ -20,19 +20,20 @@ import (
 type bucketRig struct {
 	*crashRig // want: what an undisturbed run leaves on a disk, settling included
 	compacted map[string]string
+	rows      rowsSeen // of either
 	server    *realserver.Server
 	proxy     *s3Proxy // through which the program reaches the server
 	temp      string   // of files on their way
 }
 
 // newBucketRig makes a dump in which some chats stand in two versions, and carries it to a disk.
-func newBucketRig(t *testing.T) *bucketRig {
+func newBucketRig(t *testing.T, flags ...string) *bucketRig {
 	t.Helper()
 	dir := t.TempDir()
 	r := &bucketRig{
 		crashRig: &crashRig{
 			dump:  filepath.Join(dir, "dump"),
-			flags: []string{"--lanes", "2", "--page-size", "16KiB", "--part-size", "64KiB", "--shard-size", "64KiB"},
+			flags: append([]string{"--lanes", "2", "--page-size", "16KiB", "--part-size", "64KiB", "--shard-size", "64KiB"}, flags...),
 		},
 		server: realserver.Start(t), temp: filepath.Join(dir, "tmp"),
 	}
@@ -48,6 +49,7 @@ func newBucketRig(t *testing.T) *bucketRig {
 		t.Fatalf("the undisturbed run ended with %d", r.wantExit)
 	}
 	r.want = treeOf(t, root)
+	r.rows, _ = globbed(t, root)
 	if e := call(t, "", r.args("compact", root)...); e.code != r.wantExit {
 		t.Fatalf("compact ended with %d: %s", e.code, e.stderr)
 	}
