@@ -63,7 +63,9 @@ func (p *Part) Rows() map[Table]int64 {
 type Staged struct {
 	Ref   string  // PartFile.Staging
 	Shard ShardID // 0: it is staged for a replace
-	Epoch uint64  // of the run that made it; 0 if the store cannot tell
+	// Generation is that of the replace; 0 if it is staged for none, or the epoch is known.
+	Generation uint64
+	Epoch      uint64 // of the run that made it; 0 if the store cannot tell
 	// Begun is when it was staged, by the store's clock; zero if the epoch is known.
 	Begun time.Time
 }

@@ -106,3 +106,42 @@ func TestUploadsAreSweptByTheirTime(t *testing.T) {
 	}
 	wantUploads(t, store, "after the next run", nobodys)
 }
+
+// What a killed run staged for a replace that it never announced goes when that replace has ended, however late it was
+// begun. What is staged for a later one may be a newer run's.
+func TestUploadsOfEndedReplacesAreSwept(t *testing.T) {
+	ctx := t.Context()
+	store := sims3.New()
+	const (
+		strays = "tables/chats/part-r000000000001-000000000009.parquet"
+		newer  = "tables/chats/part-r000000000002-000000000001.parquet"
+	)
+	for _, name := range []string{strays, newer} {
+		if _, err := store.Client(nil).CreateUpload(ctx, name); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w := workload{shards: 1, parts: 2, replaces: []stubReplace{{at: 2, do: "settle"}}}
+	p := &process{workload: w, bucket: store.Client(nil), name: "first"}
+	if err := p.work(ctx); err != nil {
+		t.Fatal(err)
+	}
+	wantUploads(t, store, "after the run", newer)
+	if n := p.run.NextGeneration(); n != 2 {
+		t.Errorf("the next generation is %d", n)
+	}
+
+	// Who looks at the dataset later does the same.
+	if _, err := store.Client(nil).CreateUpload(ctx, strays); err != nil {
+		t.Fatal(err)
+	}
+	logs := NewObjectLogs(store.Client(nil))
+	d, err := Load(ctx, logs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := d.Sweep(ctx, logs, p.store); err != nil {
+		t.Fatal(err)
+	}
+	wantUploads(t, store, "after the sweep of a dataset", newer)
+}

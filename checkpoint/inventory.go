@@ -149,7 +149,7 @@ func sum(states []ShardState, f *facts) (map[chatferry.Stream]chatferry.Books, m
 // replaces it removes what runs staged that are over; a newer one may be at work. The logs are those it was loaded from.
 func (d *Dataset) Sweep(ctx context.Context, logs LogStore, pub chatferry.Publisher) error {
 	if runs := d.facts.runs; len(runs) > 0 && runs[len(runs)-1].Done != nil && d.facts.replacing() == nil {
-		begun := uploads{logs, recordName(DatasetLog, d.facts.opened)}
+		begun := uploads{logs, recordName(DatasetLog, d.facts.opened), d.NextGeneration() - 1}
 		if _, err := sweepStaged(ctx, pub, replacements, d.facts.epoch()+1, begun, nil); err != nil {
 			return err
 		}

@@ -11,7 +11,8 @@ import (
 // Some stores keep what is staged under names that tell the epoch. Others keep uploads, of which only their clock tells
 // when they were begun. Of these, one that was begun well before a run took over was begun by an older run. One that was
 // begun later may be a newer run's, which this one does not know of yet, so it is left alone until its Shard is done:
-// from then on nobody stages for it any more.
+// from then on nobody stages for it any more. What is staged for a replace names the generation: once that is announced
+// it is not given again, so that when the replace has ended nobody can use what else was staged for it.
 
 // uploadMargin is by how much the clocks of the machines that make up one store are allowed to differ.
 const uploadMargin = 15 * time.Minute
@@ -20,15 +21,20 @@ const uploadMargin = 15 * time.Minute
 type uploads struct {
 	logs   LogStore
 	record string // a name; empty: all
+	// ended is the last generation of a replace that was announced. All up to it have ended, and what is staged for them
+	// may be removed whenever it was begun.
+	ended uint64
 }
 
 var allUploads = uploads{}
 
 // uploads are those that were begun before this run took the Shard over.
-func (l *ShardLog) uploads() uploads { return uploads{l.w.logs, recordName(l.w.log, l.opened)} }
+func (l *ShardLog) uploads() uploads { return uploads{l.w.logs, recordName(l.w.log, l.opened), 0} }
 
-// uploads are those that were begun before this run.
-func (r *Run) uploads() uploads { return uploads{r.cfg.Logs, recordName(DatasetLog, r.facts.opened)} }
+// uploads are those that were begun before this run, and those for replaces that have ended; none is in progress.
+func (r *Run) uploads() uploads {
+	return uploads{r.cfg.Logs, recordName(DatasetLog, r.facts.opened), r.NextGeneration() - 1}
+}
 
 // bound returns a function that judges by when an upload was begun. The store is asked once, and only if there is one.
 func (u uploads) bound(ctx context.Context) func(begun time.Time) (bool, error) {
@@ -68,6 +74,7 @@ func sweepStaged(
 			if remove, err = old(s.Begun); err != nil {
 				return false, err
 			}
+			remove = remove || s.Generation > 0 && s.Generation <= these.ended
 			left = left || !remove
 		}
 		if !remove {

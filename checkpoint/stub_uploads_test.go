@@ -83,8 +83,8 @@ func (s *stubUploads) Unpublish(ctx context.Context, f chatferry.PartFile) error
 	return s.bucket.Delete(ctx, f.Name)
 }
 
-// nameForm finds the Shard in the name of a file, or that it is of a replace.
-var nameForm = regexp.MustCompile(`/(?:part-)?(?:(\d{12})|r\d{12})-\d{12}\.`)
+// nameForm finds the Shard in the name of a file, or the generation if it is of a replace.
+var nameForm = regexp.MustCompile(`/(?:part-)?(?:(\d{12})|r(\d{12}))-\d{12}\.`)
 
 func (s *stubUploads) ListStaged(ctx context.Context, shard chatferry.ShardID) ([]chatferry.Staged, error) {
 	var out []chatferry.Staged
@@ -94,7 +94,10 @@ func (s *stubUploads) ListStaged(ctx context.Context, shard chatferry.ShardID) (
 		}
 		m := nameForm.FindStringSubmatch(u.Name)
 		if m != nil && (m[1] == shard.String() || m[1] == "" && shard == replacements) {
-			out = append(out, chatferry.Staged{Ref: u.Name + refMark + url.QueryEscape(u.ID), Shard: shard, Begun: u.Begun})
+			generation, _ := strconv.ParseUint("0"+m[2], 10, 64) // 0: of a Shard
+			out = append(out, chatferry.Staged{
+				Ref: u.Name + refMark + url.QueryEscape(u.ID), Shard: shard, Generation: generation, Begun: u.Begun,
+			})
 		}
 	}
 	return out, nil

@@ -40,13 +40,27 @@ var partName = regexp.MustCompile(
 // ShardOfName returns the Shard whose Part a file with this final name belongs to, 0 if a replace adds it. It is not ok
 // if it is no name of such a file.
 func ShardOfName(name string) (shard chatferry.ShardID, ok bool) {
+	shard, _, ok = ownerOfName(name)
+	return shard, ok
+}
+
+// GenerationOfName returns the generation of the replace that adds a file with this final name, 0 if none does.
+func GenerationOfName(name string) uint64 {
+	_, generation, _ := ownerOfName(name)
+	return generation
+}
+
+func ownerOfName(name string) (shard chatferry.ShardID, generation uint64, ok bool) {
 	m := partName.FindStringSubmatch(name)
 	if m == nil {
-		return 0, false
+		return 0, 0, false
 	}
 	n, err := strconv.ParseUint(m[2], 10, 64)
-	if m[1] != "" {
-		n = 0 // it is the generation's number
+	switch {
+	case err != nil:
+		return 0, 0, false
+	case m[1] != "":
+		return 0, n, true
 	}
-	return chatferry.ShardID(n), err == nil
+	return chatferry.ShardID(n), 0, true
 }

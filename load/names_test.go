@@ -33,4 +33,14 @@ func TestShardOfName(t *testing.T) {
 			t.Errorf("%q is taken for a file of shard %s", name, got)
 		}
 	}
+	for name, want := range map[string]uint64{
+		load.ReplacedRowsName("analytics_2", 9, 3):    9,
+		load.ReplacedLedgerName(1_234_567_890_123, 3): 1_234_567_890_123,
+		load.RowsName("chat_history", 7, 3):           0,
+		"_chatferry/FORMAT":                           0,
+	} {
+		if got := load.GenerationOfName(name); got != want {
+			t.Errorf("%s: generation %d, want %d", name, got, want)
+		}
+	}
 }

@@ -20,6 +20,7 @@ var codes = map[string]error{
 	"InvalidToken":                 ErrCredentials,
 	"TokenRefreshRequired":         ErrCredentials,
 	"InvalidClientTokenId":         ErrCredentials,
+	"XAdminUserNotFound":           ErrCredentials, // of versitygw, with 404
 	"RequestTimeTooSkewed":         ErrClock,
 	"PermanentRedirect":            ErrRegion,
 	"TemporaryRedirect":            ErrRegion,

@@ -13,15 +13,15 @@ import (
 // Probe proves on a bucket what the commit protocol stands on: an object is put only onto a free name, or over the version
 // that was named; an upload that is open is listed, with the time at which it was begun, and is completed only onto a
 // free name. What fails is refused by name with KindEnvironment. The tag makes the name of the object in the folder that
-// it leaves for an instant.
+// it leaves for an instant. What probes left there that did not come to their end it removes: the caller holds the folder.
 func Probe(ctx context.Context, b Bucket, folder, tag string) (err error) {
-	p := probe{Bucket: b, name: folder + "/probe-" + tag}
+	p := probe{Bucket: b, name: folder + "/probe-" + tag, all: folder + "/probe-"}
 	defer func() {
 		if cerr := p.clean(context.WithoutCancel(ctx)); err == nil {
 			err = Explain("remove the probe from", b.URI(folder), cerr)
 		}
 	}()
-	for _, step := range []func(context.Context) error{p.put, p.replace, p.complete} {
+	for _, step := range []func(context.Context) error{p.sweep, p.put, p.replace, p.complete} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -32,11 +32,33 @@ func Probe(ctx context.Context, b Bucket, folder, tag string) (err error) {
 type probe struct {
 	Bucket
 	name   string
+	all    string // the prefix of what probes leave
 	etag   string
 	upload Upload
 }
 
 var probed, other = []byte("probe\n"), []byte("other\n")
+
+// sweep removes what is left of probes that were killed.
+func (p *probe) sweep(ctx context.Context) error {
+	for u, err := range p.ListUploads(ctx, p.all) {
+		if err == nil {
+			err = p.Abort(ctx, u)
+		}
+		if err != nil {
+			return p.failed("look for probes beside", err)
+		}
+	}
+	for info, err := range p.List(ctx, p.all, "") {
+		if err == nil {
+			err = p.Delete(ctx, info.Name)
+		}
+		if err != nil {
+			return p.failed("look for probes beside", err)
+		}
+	}
+	return nil
+}
 
 func (p *probe) put(ctx context.Context) error {
 	_, err := p.PutIfAbsent(ctx, p.name, probed)

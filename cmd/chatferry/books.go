@@ -68,6 +68,20 @@ func ofLastDone(d *checkpoint.Dataset) exceptions {
 	return aside(d, from)
 }
 
+// lastDone returns the last run that came to its end; nil: there is none, or no dataset.
+func lastDone(d *checkpoint.Dataset) *checkpoint.RunState {
+	if d == nil {
+		return nil
+	}
+	runs := d.Runs()
+	for i := len(runs) - 1; i >= 0; i-- {
+		if runs[i].Done != nil {
+			return &runs[i]
+		}
+	}
+	return nil
+}
+
 // aside counts what runs of later epochs than from put aside.
 func aside(d *checkpoint.Dataset, from uint64) exceptions {
 	var e exceptions

@@ -45,13 +45,19 @@ type atRest struct {
 	mark string // of the run before
 }
 
-func (r *atRest) plan(_ context.Context, already []checkpoint.ShardState, _ chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error) {
-	if last == nil || last.Done == nil {
+// Of the runs behind the last that came to its end, none may have read anything: then they were of this kind too, or did
+// no more than one.
+func (r *atRest) plan(_ context.Context, already []checkpoint.ShardState, _ chatferry.ShardID, _ *checkpoint.RunState) ([]chatferry.Shard, error) {
+	last := lastDone(r.c.before)
+	if last == nil {
 		return nil, usage("resume it first", "the dataset is not complete")
 	}
 	for i := range already {
-		if s := &already[i]; !s.Done && last.Done.Unavailable[s.Shard.Stream] == "" {
+		switch s := &already[i]; {
+		case !s.Done && last.Done.Unavailable[s.Shard.Stream] == "":
 			return nil, usage("resume it first", "shard %s of %s is not read to its end", s.Shard.ID, s.Shard.Stream)
+		case max(s.Added, s.Epoch) > last.Epoch:
+			return nil, usage("resume it first", "what was read last, shard %s of %s, is not settled", s.Shard.ID, s.Shard.Stream)
 		}
 	}
 	r.mark = last.Done.Watermark

@@ -14,8 +14,10 @@ func (e *environment) command(words ...string) string {
 // resumeCommand is the command that goes on after a run over root ended with code, or "" if none would help. read and
 // quarantined are the counts over all runs.
 func (e *environment) resumeCommand(root string, code int, read, quarantined int64) string {
-	if abs, err := filepath.Abs(root); err == nil {
-		root = abs
+	if !isS3(root) {
+		if abs, err := filepath.Abs(root); err == nil {
+			root = abs
+		}
 	}
 	switch code {
 	case exitUnexpected, exitEnvironment, exitStopped, exitTemporary:

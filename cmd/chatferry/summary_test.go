@@ -117,4 +117,8 @@ func TestResumeCommand(t *testing.T) {
 			t.Errorf("after %d: %q, want %q", tt.code, got, tt.want)
 		}
 	}
+	const place = "s3://bucket/acme"
+	if got, want := e.resumeCommand(place, exitStopped, 0, 0), "bin/chatferry resume "+place; got != want {
+		t.Errorf("of a bucket: %q, want %q", got, want)
+	}
 }

@@ -131,10 +131,11 @@ func (t *target) load(ctx context.Context) (d *checkpoint.Dataset, err error) {
 	if errors.Is(err, checkpoint.ErrNoDataset) {
 		d, err = nil, nil
 	}
-	if err == nil {
-		t.last.d = d
+	if err != nil {
+		return nil, err
 	}
-	return d, err
+	t.last.d = d
+	return d, nil
 }
 
 // mustLoad folds the logs of a dataset that has to be there.

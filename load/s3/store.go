@@ -113,7 +113,7 @@ func (s *Store) eachStaged(ctx context.Context, visit func(chatferry.Staged)) er
 			return explain(ctx, "list uploads of", s.bucket.URI(""), err)
 		}
 		if id, ok := load.ShardOfName(u.Name); ok {
-			visit(chatferry.Staged{Ref: refOf(u), Shard: id, Begun: u.Begun})
+			visit(chatferry.Staged{Ref: refOf(u), Shard: id, Generation: load.GenerationOfName(u.Name), Begun: u.Begun})
 		}
 	}
 	return nil

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
@@ -174,12 +175,33 @@ func (b *Bucket) Head(ctx context.Context, name string) (objectstore.Info, error
 		Bucket: &b.o.Bucket, Key: aws.String(b.key(name)), ChecksumMode: types.ChecksumModeEnabled,
 	})
 	if err != nil {
-		return objectstore.Info{}, b.fail(ctx, call{op: "HeadObject"}, name, err)
+		return objectstore.Info{}, b.worded(ctx, name, b.fail(ctx, call{op: "HeadObject"}, name, err))
 	}
 	return objectstore.Info{
 		Name: name, Size: aws.ToInt64(out.ContentLength), ETag: aws.ToString(out.ETag), Modified: aws.ToTime(out.LastModified),
 		Checksum: spelledSum(out.ChecksumSHA256),
 	}, nil
+}
+
+// worded puts into words why a HEAD was refused, whose answer has no body to say it in: expired credentials look like any
+// other bad request. A GET that is refused too has one.
+func (b *Bucket) worded(ctx context.Context, name string, err error) error {
+	var refusal *objectstore.Error
+	if !errors.As(err, &refusal) || refusal.Status != http.StatusBadRequest && refusal.Status != http.StatusForbidden {
+		return err
+	}
+	out, gerr := b.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &b.o.Bucket, Key: aws.String(b.key(name)), Range: aws.String("bytes=0-0"),
+	})
+	if gerr == nil {
+		_ = out.Body.Close() // a byte that nobody reads
+		return err
+	}
+	var said *objectstore.Error
+	if errors.As(b.fail(ctx, call{op: "HeadObject"}, name, gerr), &said) && said.Status == refusal.Status {
+		return said
+	}
+	return err
 }
 
 // Delete implements objectstore.Bucket.

@@ -21,6 +21,14 @@ func TestProbe(t *testing.T) {
 	simulated := store.Client(nil)
 	for name, b := range map[string]objectstore.Bucket{"simulated": simulated, "real": realserver.Start(t).Open(t, "p")} {
 		t.Run("store="+name, func(t *testing.T) {
+			// A probe that was killed left this.
+			const killed = "_chatferry/probe-killed"
+			if _, err := b.PutIfAbsent(t.Context(), killed, []byte("probe\n")); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := b.CreateUpload(t.Context(), killed); err != nil {
+				t.Fatal(err)
+			}
 			for range 2 {
 				if err := objectstore.Probe(t.Context(), b, "_chatferry", "x"); err != nil {
 					t.Error(err)

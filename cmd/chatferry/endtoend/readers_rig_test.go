@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/parquet-go/parquet-go"
+
+	"chatferry/transform"
 )
 
 // readersRig is a dataset whose rows are exchanged beside readers.
@@ -115,10 +117,16 @@ func (r *readersRig) copy(t *testing.T, root string) {
 	}
 }
 
-// start starts the verb. The channel is closed when the process has ended.
-func (r *readersRig) start(t *testing.T, fault string, args ...string) (*exec.Cmd, <-chan struct{}) {
+// start starts the program. The channel is closed when the process has ended.
+func start(t *testing.T, fault string, args ...string) (*exec.Cmd, <-chan struct{}) {
 	t.Helper()
 	cmd := command(t, fault, args...)
+	return cmd, begin(t, cmd)
+}
+
+// begin starts a process, which ends with the test. The channel is closed when it has ended.
+func begin(t *testing.T, cmd *exec.Cmd) <-chan struct{} {
+	t.Helper()
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -131,10 +139,11 @@ func (r *readersRig) start(t *testing.T, fault string, args ...string) (*exec.Cm
 		_ = cmd.Process.Kill()
 		<-ended
 	})
-	return cmd, ended
+	return ended
 }
 
-// row is a row of a table: by its chat, by its version if it is a chat, and by all of its cells.
+// row is a row of a table: by its chat, by its version if it is a chat, and by all of its cells, but the one that tells with
+// which Part it was loaded: a range that is read again gives the same row in a later Part.
 type row struct {
 	table, id string
 	version   time.Time
@@ -152,6 +161,9 @@ func (s rowsSeen) add(t *testing.T, name string, data []byte) {
 		r := row{table: table}
 		var text []byte
 		for i, l := range leaves {
+			if l.name == transform.ColumnSourceSeq {
+				continue
+			}
 			for _, v := range cells[i] {
 				text = append(text, byte(i), byte(v.Kind()), byte(v.DefinitionLevel()), byte(v.RepetitionLevel()))
 				text = append(v.AppendBytes(text), 0)

@@ -32,7 +32,7 @@ func TestReadersBesideTheProgram(t *testing.T) {
 				when := fmt.Sprintf("before operation %d of %d", n, r.ops)
 				root := filepath.Join(base, strconv.Itoa(n))
 				r.copy(t, root)
-				cmd, ended := r.start(t, fmt.Sprintf("stop:%d", n), r.verb(root)...)
+				cmd, ended := start(t, fmt.Sprintf("stop:%d", n), r.verb(root)...)
 				awaitStopped(t, cmd.Process.Pid)
 
 				held, _ := openGlobbed(t, root)
@@ -89,7 +89,7 @@ func TestListReadersBesideTheProgram(t *testing.T) {
 			r := newReadersRig(t, verb == "compact")
 			root := filepath.Join(t.TempDir(), "out")
 			r.copy(t, root)
-			cmd, ended := r.start(t, "", append(r.verb(root), "--keep-retired", "1h")...)
+			cmd, ended := start(t, "", append(r.verb(root), "--keep-retired", "1h")...)
 			passes := 0
 			for working := true; working; passes++ {
 				select {
