@@ -48,6 +48,9 @@ func main() {
 	}
 }
 
+// apart keeps a terminal's Ctrl-C from a process, so that all end in order: chatferry first, then the server.
+var apart = &syscall.SysProcAttr{Setpgid: true}
+
 // store is the running server.
 type store struct{ address, key, secret string }
 
@@ -96,7 +99,7 @@ func start(ctx context.Context) (s *store, end func() error, err error) {
 	var said bytes.Buffer
 	cmd := exec.Command(server, "--port", s.address, "--region", region, "--quiet", "posix", "--sidecar", metadata, objects)
 	cmd.Env = append(os.Environ(), "ROOT_ACCESS_KEY_ID="+s.key, "ROOT_SECRET_ACCESS_KEY="+s.secret)
-	cmd.Stdout, cmd.Stderr = &said, &said
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = &said, &said, apart
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
 	}
@@ -108,9 +111,6 @@ func start(ctx context.Context) (s *store, end func() error, err error) {
 	end = func() error {
 		err := cmd.Process.Kill()
 		<-ended
-		if errors.Is(err, os.ErrProcessDone) {
-			return nil // it got the signal that this program got
-		}
 		return err
 	}
 	for {
@@ -197,7 +197,7 @@ func (s *store) env() []string {
 func (s *store) chatferry(ctx context.Context, args ...string) error {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append(os.Environ(), s.env()...)
-	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	cmd.Stdout, cmd.Stderr, cmd.SysProcAttr = os.Stdout, os.Stderr, apart
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 15 * time.Second
 	return cmd.Run()
