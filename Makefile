@@ -16,10 +16,10 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install release release-check demo test lint schedules unit race plant plant-some crash soak fuzz bench clean
+.PHONY: help build install release release-check demo demo-s3 test lint schedules unit race plant plant-some crash soak fuzz bench clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/chatferry
 	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN) ./cmd/chatferry
@@ -38,6 +38,10 @@ release-check: release ## prove that they are static, whole, and come out the sa
 demo: build ## make a small legacy account and carry it over (CHATS=N for another size)
 	@rm -rf demo
 	$(BIN) demo --chats $(CHATS) --dir demo
+
+demo-s3: build $(TOOLS)/versitygw ## the same with S3 on both ends, against a store that runs here meanwhile
+	@rm -rf demo-s3
+	$(GO) run ./.ci/s3demo -chats $(CHATS)
 
 test: lint schedules unit race plant-some ## everything that CI runs, under 15 minutes on two cores
 
@@ -89,6 +93,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
 	$(TEST) -timeout 0 -v ./load/s3 -s3-seeds 20000
 	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
+	$(TEST) -timeout 0 -v -run S3KilledAtRandom ./cmd/chatferry/endtoend -s3-kills 500
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m
 
@@ -103,4 +108,4 @@ bench: build ## throughput of reading, decoding, encoding and the whole
 	$(BIN) bench
 
 clean: ## remove what the targets made
-	rm -rf bin demo dist
+	rm -rf bin demo demo-s3 dist

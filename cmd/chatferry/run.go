@@ -38,6 +38,7 @@ func newRunCommand(a *app) *cobra.Command {
   chatferry run --from /dumps/acme --to /data/acme
   chatferry run --from /dumps/acme --from chats=/more/chats --to /data/acme --streams chats,agents
   chatferry run --from s3://dumps/acme --to /data/acme --s3-profile archive
+  chatferry run --from s3://dumps/acme --to s3://lake/acme
   chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
   chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
 		Args: takes(),

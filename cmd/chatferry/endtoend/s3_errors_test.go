@@ -99,6 +99,14 @@ func TestS3Denied(t *testing.T) {
 		mu.Lock()
 		asked[c.op]++
 		mu.Unlock()
+		// The policy allows what begins with the root. Only the list of uploads cannot be told so.
+		below := c.key
+		if c.op == "ListObjectsV2" {
+			below = c.r.URL.Query().Get("prefix")
+		}
+		if c.op != "ListMultipartUploads" && !strings.HasPrefix(below, "allowed/") {
+			t.Errorf("%s is asked for %q", c.op, below)
+		}
 		return carry()
 	})
 	if e := r.run(t, r.root("allowed"), ""); e.code != r.wantExit {
