@@ -64,9 +64,6 @@ func (s *sheet) changeAt(c, i, j int) bool {
 	return true
 }
 
-// column is the index of a column.
-func (s *sheet) column(name string) int { return s.rec.Schema().FieldIndices(name)[0] }
-
 // openSheet reads a whole file.
 func openSheet(t *testing.T, store load.Store, name string) *sheet {
 	t.Helper()
