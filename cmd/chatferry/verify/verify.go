@@ -78,6 +78,9 @@ func (r *Report) Sound() bool { return len(r.Findings) == 0 && r.Corrupt == nil 
 const (
 	defaultMemory = 512 << 20
 	maxWorkers    = 4
+	// workerMemory is what a group of a million records takes, which is as many as there are in a Part, or in Parts that are
+	// joined: what is known of each of them, a file, and decoded rows of it.
+	workerMemory = 160 << 20
 )
 
 // verifier is one verification.
@@ -109,7 +112,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o.Now = time.Now
 	}
 	v := &verifier{
-		o: o, workers: min(maxWorkers, runtime.GOMAXPROCS(0)), streams: map[chatferry.ShardID]chatferry.Stream{}, broken: map[string]bool{},
+		o: o, workers: max(1, min(maxWorkers, runtime.GOMAXPROCS(0), int(o.MemoryLimit/workerMemory))), streams: map[chatferry.ShardID]chatferry.Stream{}, broken: map[string]bool{},
 		report: Report{Books: map[chatferry.Stream]chatferry.Books{}, Keyed: map[chatferry.Stream]int64{}},
 	}
 	begun := o.Now()
