@@ -30,6 +30,7 @@ const (
 	LedgerKey         = "key"
 	LedgerVersion     = "version"
 	LedgerRawSHA256   = "raw_sha256"
+	LedgerRawLen      = "raw_len"
 	LedgerDisposition = "disposition"
 	LedgerReason      = "reason"
 	LedgerShard       = "_source_shard"
@@ -47,7 +48,7 @@ func ledgerSchema() *arrow.Schema {
 		ledgerKey:         {Name: LedgerKey, Type: arrow.BinaryTypes.String},
 		ledgerVersion:     {Name: LedgerVersion, Type: arrow.FixedWidthTypes.Timestamp_us, Nullable: true},
 		ledgerRawSHA256:   {Name: LedgerRawSHA256, Type: &arrow.FixedSizeBinaryType{ByteWidth: 32}},
-		ledgerRawLen:      {Name: "raw_len", Type: arrow.PrimitiveTypes.Int64},
+		ledgerRawLen:      {Name: LedgerRawLen, Type: arrow.PrimitiveTypes.Int64},
 		ledgerDisposition: {Name: LedgerDisposition, Type: arrow.BinaryTypes.String, Metadata: few},
 		ledgerReason:      {Name: LedgerReason, Type: arrow.BinaryTypes.String, Metadata: few},
 		ledgerShard:       {Name: LedgerShard, Type: arrow.PrimitiveTypes.Int64},

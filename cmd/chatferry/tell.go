@@ -11,16 +11,20 @@ import (
 	"chatferry/cmd/chatferry/progress"
 )
 
+// progressKind is --progress, with auto decided.
+func (a *app) progressKind(s *settings) string {
+	switch kind := s.Progress.String(); {
+	case kind != "auto":
+		return kind
+	case a.isTerminal(a.stderr):
+		return "bar"
+	}
+	return "log"
+}
+
 // newView returns what shows the progress.
 func (a *app) newView(s *settings) progress.View {
-	kind := s.Progress.String()
-	if kind == "auto" {
-		kind = "log"
-		if a.isTerminal(a.stderr) {
-			kind = "bar"
-		}
-	}
-	switch kind {
+	switch a.progressKind(s) {
 	case "bar":
 		return progress.NewBar(a.stderr, progress.Look{Color: a.getenv("NO_COLOR") == "" && a.getenv("TERM") != "dumb"}, a.size)
 	case "json":

@@ -1,0 +1,221 @@
+package verify
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+
+	"chatferry"
+	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/settle"
+	"chatferry/load"
+	"chatferry/transform"
+)
+
+// keyHash stands for a key: the first 16 bytes of its SHA-256. Nobody finds two keys with one of them.
+type keyHash struct{ hi, lo uint64 }
+
+func hashKey(key string) keyHash {
+	sum := sha256.Sum256([]byte(key))
+	return keyHash{binary.BigEndian.Uint64(sum[:]), binary.BigEndian.Uint64(sum[8:])}
+}
+
+func (k keyHash) compare(o keyHash) int {
+	return cmp.Or(cmp.Compare(k.hi, o.hi), cmp.Compare(k.lo, o.lo))
+}
+
+// keys proves that there is one row for each key of the Streams that are settled, and one for each visitor.
+func (v *verifier) keys(ctx context.Context) error {
+	if v.o.Sample > 0 && v.o.Sample < 1 {
+		return nil
+	}
+	var tables []*keyTable
+	for _, stream := range v.settled() {
+		tables = append(tables, newKeyTable(stream))
+	}
+	tables = append(tables, &keyTable{
+		table: settle.ChatVisitors, columns: []string{"id"}, types: []arrow.DataType{arrow.BinaryTypes.String},
+		keyOf: func(rec arrow.Record, row int) string { return rec.Column(0).(*array.String).Value(row) },
+	})
+	inventory := v.d.Inventory()
+	for _, t := range tables {
+		rows, whole := int64(0), true
+		for i := range inventory {
+			if f := &inventory[i]; f.Kind == chatferry.FileRows && f.Table == t.table {
+				if v.isBroken(f.Name) {
+					whole = false
+					continue
+				}
+				t.files = append(t.files, f)
+				rows += f.Rows
+			}
+		}
+		distinct, err := v.distinct(ctx, t, rows)
+		switch {
+		case err != nil:
+			return err
+		case !distinct || !whole:
+		case t.table == settle.ChatVisitors:
+			v.report.Visitors = rows
+		default:
+			v.report.Keyed[chatferry.Stream(t.table)] = rows
+		}
+	}
+	return nil
+}
+
+// settled returns the Streams of which the last run left one row for each key, and enters the others. Reports of analytics
+// have no keys.
+func (v *verifier) settled() (out []chatferry.Stream) {
+	open, there := map[chatferry.Stream]bool{}, map[chatferry.Stream]bool{}
+	for i := range v.d.Shards {
+		s := &v.d.Shards[i]
+		there[s.Shard.Stream] = true
+		open[s.Shard.Stream] = open[s.Shard.Stream] || !s.Done
+	}
+	ended := false
+	if runs := v.d.Runs(); v.report.Ended {
+		last := &runs[len(runs)-1]
+		ended = last.Operation["settle"] == "true" && last.Shaping["limit"] == "0"
+	}
+	for _, s := range chatferry.Streams() {
+		switch {
+		case !there[s] || s.CSV():
+		case ended && !open[s]:
+			out = append(out, s)
+		default:
+			v.report.Unsettled = append(v.report.Unsettled, s)
+		}
+	}
+	return out
+}
+
+// keyTable is a table of which each key has one row.
+type keyTable struct {
+	table   chatferry.Table
+	columns []string
+	types   []arrow.DataType
+	keyOf   func(rec arrow.Record, row int) string // of a record with these columns
+	files   []*checkpoint.InventoryFile
+}
+
+func newKeyTable(stream chatferry.Stream) *keyTable {
+	key := transform.KeyOf(stream)
+	schema := transform.Schema(stream.Parent())
+	t := &keyTable{table: stream.Parent()}
+	at := make([]int, schema.NumFields())
+	for _, name := range append(slices.Clone(key.Columns), key.Else, key.Version) {
+		if name != "" {
+			i := schema.FieldIndices(name)[0]
+			at[i] = len(t.columns)
+			t.columns, t.types = append(t.columns, name), append(t.types, schema.Field(i).Type)
+		}
+	}
+	t.keyOf = func(rec arrow.Record, row int) string {
+		text, _ := key.Of(some{rec, at}, row)
+		return text
+	}
+	return t
+}
+
+// some shows the columns that were read under the numbers that they have in the whole table.
+type some struct {
+	arrow.Record
+	at []int
+}
+
+func (s some) Column(i int) arrow.Array { return s.Record.Column(s.at[i]) }
+
+// distinct reports whether no two rows of a table have one key. Where the keys of all rows do not fit into memory, the
+// files are read several times, for a range of hashes each.
+func (v *verifier) distinct(ctx context.Context, t *keyTable, rows int64) (bool, error) {
+	most := v.o.MemoryLimit / 4 / 16
+	passes := uint64(rows/most + 1)
+	width := math.MaxUint64/passes + 1 // 0: all of them, in one pass
+	if passes == 1 {
+		width = 0
+	}
+	ok := true
+	hashes := make([]keyHash, 0, min(rows, most+most/8))
+	for pass := range passes {
+		hashes = hashes[:0]
+		err := v.eachKey(ctx, t, func(h keyHash, _ *checkpoint.InventoryFile, _ int64) {
+			if width == 0 || h.hi/width == pass {
+				hashes = append(hashes, h)
+			}
+		})
+		if err != nil {
+			return false, err
+		}
+		slices.SortFunc(hashes, keyHash.compare)
+		twice := map[keyHash][]string{}
+		for i := 1; i < len(hashes) && len(twice) < maxFindings; i++ {
+			if hashes[i] == hashes[i-1] {
+				twice[hashes[i]] = nil
+			}
+		}
+		if len(twice) > 0 {
+			ok = false
+			if err := v.tellTwice(ctx, t, twice); err != nil {
+				return false, err
+			}
+		}
+		v.o.Progress(Progress{Step: "keys", Done: int64(pass) + 1, Total: int64(passes)})
+	}
+	return ok, nil
+}
+
+// tellTwice enters keys that have several rows, with where these are.
+func (v *verifier) tellTwice(ctx context.Context, t *keyTable, twice map[keyHash][]string) error {
+	err := v.eachKey(ctx, t, func(h keyHash, f *checkpoint.InventoryFile, row int64) {
+		if at, ok := twice[h]; ok && len(at) < 3 {
+			twice[h] = append(at, fmt.Sprintf("row %d of %s", row+1, f.Name))
+		}
+	})
+	for _, at := range twice {
+		v.found.add(Finding{Kind: Twice, Place: "table " + string(t.table), What: "one key has several rows: " + strings.Join(at, ", ")})
+	}
+	return err
+}
+
+// eachKey gives the key of every row of a table's files. One that is gone is left out: a run has retired it, or it will be
+// found missing.
+func (v *verifier) eachKey(ctx context.Context, t *keyTable, each func(keyHash, *checkpoint.InventoryFile, int64)) error {
+	for _, f := range t.files {
+		if v.isBroken(f.Name) {
+			continue
+		}
+		row := int64(0)
+		err := load.Scan(ctx, v.o.Store, f.Name, t.columns, func(rec arrow.Record) error {
+			for i, name := range t.columns {
+				if is := rec.Column(i).DataType(); !arrow.TypeEqual(is, t.types[i]) {
+					return fmt.Errorf("its column %s is of type %s", name, is)
+				}
+			}
+			for i := range int(rec.NumRows()) {
+				each(hashKey(t.keyOf(rec, i)), f, row)
+				row++
+			}
+			return nil
+		})
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			v.suspect(f)
+		case err != nil && (ctx.Err() != nil || chatferry.KindOf(err) != chatferry.KindUnexpected):
+			return err
+		case err != nil:
+			v.fail(f, Finding{Kind: Content, What: "its keys cannot be read: " + err.Error()})
+		}
+	}
+	return nil
+}

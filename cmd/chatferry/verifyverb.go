@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"chatferry"
+	"chatferry/cmd/chatferry/progress"
+	"chatferry/cmd/chatferry/verify"
+)
+
+func newVerifyCommand(a *app) *cobra.Command {
+	var quick toggle
+	var sample share
+	cmd := &cobra.Command{
+		Use:   "verify [ROOT]",
+		Short: "Prove from its files and logs alone that a dataset is whole",
+		Long: "Prove from its files and logs alone that a dataset is whole. Every log is checked, every file is read, and all counts and " +
+			"digests are computed again: that each record read is loaded, in quarantine, excluded or superseded, that no row is missing, " +
+			"doubled or changed, that child rows have their chats, and that nothing else lies among the files. Neither the source nor the " +
+			"network is needed, but for a bucket. Nothing is changed, and a run that works meanwhile is not disturbed.\n\n" +
+			"The exit code is 0 if all is as it should be, 7 if something differs, and 8 if the logs themselves are damaged. All that is " +
+			"found is named.\n\n" +
+			"With --quick, only the logs and the names and sizes of the files are looked at. With --sample, that share of the files is " +
+			"read; those of records that belong together are taken together, and the same share is always the same files.",
+		Example: `  chatferry verify /data/acme
+  chatferry verify s3://lake/acme --quick
+  chatferry verify /data/acme --sample 5% --json`,
+		Args: takes("[ROOT]"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			s, err := resolve(a.environment, cmd.Flags(), nil)
+			if err != nil {
+				return err
+			}
+			if quick && sample > 0 {
+				return usage("choose one of them", "--quick reads no file, --sample some")
+			}
+			root, err := rootOf(cmd, s, args)
+			if err != nil {
+				return err
+			}
+			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample))
+		},
+	}
+	cmd.Flags().Var(&switchFlag{&quick}, "quick", "only the logs, and the names and sizes of the files")
+	cmd.Flags().Lookup("quick").NoOptDefVal = "true"
+	cmd.Flags().Var(&shareFlag{&sample}, "sample", "read that share of the files")
+	addFlags(cmd.Flags(), []string{"memory-limit", "progress", "json"})
+	addFlags(cmd.Flags(), placeFlags)
+	return cmd
+}
+
+// switchFlag is a flag of one verb that stands without a value.
+type switchFlag struct{ *toggle }
+
+func (switchFlag) Type() string { return "" }
+
+// shareFlag is a flag of one verb whose value is a share.
+type shareFlag struct{ *share }
+
+func (f *shareFlag) String() string { return "" }
+func (f *shareFlag) Type() string   { return "P%" }
+
+// verify verifies a dataset and tells what was found.
+func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64) error {
+	ctx, request, finish := a.stoppable(ctx, 0)
+	defer finish()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stopped := make(chan struct{})
+	defer close(stopped)
+	go func() {
+		select {
+		case <-request.asked: // there is nothing to be sealed
+			cancel(request.cause)
+		case <-stopped:
+		}
+	}()
+
+	t, err := a.openTarget(ctx, root, &s.Config)
+	if err != nil {
+		return err
+	}
+	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
+	shown := a.newVerifyProgress(s, t.root)
+	r, err := verify.Run(ctx, verify.Options{
+		Load: t.load, Store: t.store, Contents: t.contents, Quick: quick, Sample: sample,
+		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Now: a.now,
+	})
+	shown.end()
+	if errors.Is(err, verify.ErrNoDataset) {
+		_, err = t.mustLoad(ctx)
+	}
+	if err != nil {
+		return request.reason(err)
+	}
+	v := verification(t.root, r, quick, sample)
+	err = v.verdict()
+	v.OK, v.ExitCode, v.Error = err == nil, exitCode(err), resultErrorOf(err)
+	if s.JSON {
+		return errors.Join(err, a.printJSON(v))
+	}
+	return errors.Join(err, v.write(a.stdout))
+}
+
+// verdict is the error that decides the exit code.
+func (v *verified) verdict() error {
+	switch n := int64(len(v.Findings)) + v.More; {
+	case v.report.Corrupt != nil:
+		return v.report.Corrupt
+	case n > 0:
+		return &chatferry.Error{
+			Kind: chatferry.KindDiffers, Op: "verify", Place: v.Root, Err: fmt.Errorf("%s not as the logs say", things(n)),
+			Hint: "keep the dataset as it is, and restore what is named from a backup, or carry the source into another folder",
+		}
+	}
+	return nil
+}
+
+func things(n int64) string {
+	if n == 1 {
+		return "1 thing is"
+	}
+	return progress.Count(n) + " things are"
+}
+
+// verifyProgress shows how far a verification is.
+type verifyProgress struct {
+	a     *app
+	kind  string
+	root  string
+	begun time.Time
+	last  time.Time
+	step  string
+	drawn bool // a line stands on the terminal, without its end
+}
+
+func (a *app) newVerifyProgress(s *settings, root string) *verifyProgress {
+	return &verifyProgress{a: a, kind: a.progressKind(s), root: root, begun: a.now(), last: a.now()}
+}
+
+// The steps of a verification, for a person.
+var verifySteps = map[string]string{
+	"logs": "reading the logs", "list": "listing the files", "read": "reading the files", "keys": "comparing the keys",
+}
+
+// draw is called for every piece of a file that was read.
+func (p *verifyProgress) draw(at verify.Progress) {
+	now := p.a.now()
+	every := 30 * time.Second
+	if p.kind == "bar" {
+		every = 200 * time.Millisecond
+	}
+	if p.kind == "none" || now.Sub(p.last) < every && (p.kind != "bar" || at.Step == p.step) {
+		return
+	}
+	p.last, p.step = now, at.Step
+	text := verifySteps[at.Step]
+	if at.Step == "read" {
+		text += fmt.Sprintf(": %s, %s of %s", progress.Share(at.Done, at.Total), progress.Bytes(at.Done), progress.Bytes(at.Total))
+		if took := now.Sub(p.begun); at.Done > 0 && took >= 10*time.Second {
+			left := time.Duration(float64(took) * float64(at.Total-at.Done) / float64(at.Done))
+			text += ", about " + progress.Span(left) + " left"
+		}
+	}
+	switch p.kind {
+	case "bar":
+		fmt.Fprintf(p.a.stderr, "\rverify %s: %s\x1b[K", printable(p.root), text)
+		p.drawn = true
+	case "json":
+		line, err := json.Marshal(map[string]any{
+			"event": "progress", "command": "verify", "time": now.UTC(), "root": p.root, "step": at.Step, "done": at.Done, "total": at.Total,
+		})
+		if err == nil {
+			fmt.Fprintf(p.a.stderr, "%s\n", line)
+		}
+	default:
+		fmt.Fprintf(p.a.stderr, "%s verify %s: %s\n", now.UTC().Format(time.RFC3339), printable(p.root), text)
+	}
+}
+
+func (p *verifyProgress) end() {
+	if p.drawn {
+		fmt.Fprint(p.a.stderr, "\r\x1b[K")
+	}
+}
