@@ -62,6 +62,7 @@ func newRoot(a *app) *cobra.Command {
 		newResumeCommand(a),
 		newCompactCommand(a),
 		newStatusCommand(a),
+		newReportCommand(a),
 		newFilesCommand(a),
 		newQuarantineCommand(a),
 		newInspectCommand(a),

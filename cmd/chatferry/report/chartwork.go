@@ -1,0 +1,241 @@
+package report
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"time"
+
+	"chatferry/cmd/chatferry/progress"
+)
+
+// The measures of the charts, in the units of their drawings.
+const (
+	wide, narrow = 760.0, 350.0
+	chartRight   = 10.0
+	chartTop     = 26.0
+	chartHeight  = 170.0
+	waitTop      = 34.0 // from the chart of the work to that of the waiting
+	waitHeight   = 44.0
+	runsTop      = 12.0 // from the lowest chart to the line of runs
+	runsHeight   = 18.0
+	labelsHeight = 36.0
+	widestPause  = 44.0
+	pausesShare  = 0.25 // of the width that all pauses take at most
+)
+
+// workChart draws how much was carried when, how much of the time was spent waiting, and which run it was.
+func (r *Report) workChart(class string, width float64) template.HTML {
+	t := &r.Timeline
+	unit, per := "second", 1.0
+	most := t.fastest()
+	if most < 2 {
+		unit, per = "minute", 60
+	}
+	a := axisFor(most*per, 4)
+	left := 14 + textWidth(a.label(a.top))
+	if r.Requests > 0 {
+		left = max(left, 14+textWidth("100 %"))
+	}
+	base := chartTop + chartHeight
+	low := base
+	if r.Requests > 0 {
+		low += waitTop + waitHeight
+	}
+	d := newDrawing("work-"+class, class, width, low+runsTop+runsHeight+labelsHeight, "Records carried over time", r.workInWords())
+	c := t.clock(left, width-chartRight)
+	d.text(0, 12, "start", "axis", "records per "+unit)
+	d.grid(a, left, width-chartRight, base, chartHeight)
+	if r.Requests > 0 {
+		d.text(0, base+waitTop-8, "start", "axis", "share of the time spent waiting for the API")
+		for _, share := range []float64{0, 1} {
+			d.line(left, low-share*waitHeight, width-chartRight, low-share*waitHeight, map[float64]string{0: "base", 1: "grid"}[share])
+			d.text(left-6, low-share*waitHeight+4, "end", "tick", trim(share*100)+" %")
+		}
+	}
+	step := time.Duration(t.StepS * float64(time.Second))
+	for i := range t.Stretch {
+		s := &t.Stretch[i]
+		for j := range s.Intervals {
+			n := &s.Intervals[j]
+			from := s.From.Add(time.Duration(j) * step)
+			to := from.Add(step)
+			if to.After(s.To) {
+				to = s.To
+			}
+			x1, x2 := c.at(i, from), c.at(i, to)
+			bar := max(0.5, x2-x1-map[bool]float64{true: 1}[x2-x1 > 3])
+			took := max(to.Sub(from).Seconds(), step.Seconds()/4)
+			tip := from.UTC().Format("2006-01-02 15:04:05") + ": " + count(n.Records, "record") + ", " + progress.Bytes(n.Bytes)
+			if n.Records > 0 {
+				h := min(chartHeight, chartHeight*float64(n.Records)/took*per/a.top)
+				d.rect(x1, base-h, bar, h, "work", tip)
+			}
+			if share := n.Throttled(); share > 0 && r.Requests > 0 {
+				d.rect(x1, low-share*waitHeight, bar, share*waitHeight, "wait", fmt.Sprintf("%s; waited %.0f %% of the time", tip, 100*share))
+			}
+		}
+	}
+	r.drawRuns(d, c, base, low)
+	t.drawTimes(d, c, low+runsTop+runsHeight+12)
+	return d.end()
+}
+
+// fastest is the greatest number of records a second.
+func (t *Timeline) fastest() float64 {
+	most := 0.0
+	for i := range t.Stretch {
+		s := &t.Stretch[i]
+		left := s.To.Sub(s.From).Seconds()
+		for j := range s.Intervals {
+			took := max(min(t.StepS, left), t.StepS/4)
+			most = max(most, float64(s.Intervals[j].Records)/took)
+			left -= t.StepS
+		}
+	}
+	return most
+}
+
+// workInWords is the chart for who cannot see it.
+func (r *Report) workInWords() string {
+	text := count(int64(len(r.Runs)), "run") + " carried " + count(r.All.Read, "record") + " in " + span(r.WorkedS) + " of work"
+	if r.WorkedS > 0 {
+		text += fmt.Sprintf(", %s records a second on average", perSecond(float64(r.All.Read)/r.WorkedS))
+	}
+	if r.Requests > 0 {
+		text += fmt.Sprintf("; its %s waited %s in all for their turn", count(r.Requests, "request"), span(r.ThrottledS))
+	}
+	return text + "."
+}
+
+// perSecond writes a rate with the digits that count.
+func perSecond(rate float64) string {
+	if rate >= 10 {
+		return progress.Count(int64(math.Round(rate)))
+	}
+	return trim(rate)
+}
+
+// clock says where on the paper a time is.
+type clock struct {
+	starts []float64 // of each Stretch
+	scale  float64   // per nanosecond
+	from   []time.Time
+	pause  float64
+}
+
+func (t *Timeline) clock(left, right float64) clock {
+	n := len(t.Stretch)
+	c := clock{starts: make([]float64, n), from: make([]time.Time, n)}
+	whole := time.Duration(0)
+	for i := range t.Stretch {
+		whole += t.Stretch[i].To.Sub(t.Stretch[i].From)
+	}
+	if n > 1 {
+		c.pause = min(widestPause, pausesShare*(right-left)/float64(n-1))
+	}
+	c.scale = (right - left - c.pause*float64(max(0, n-1))) / float64(max(1, whole))
+	x := left
+	for i := range t.Stretch {
+		c.starts[i], c.from[i] = x, t.Stretch[i].From
+		x += float64(t.Stretch[i].To.Sub(t.Stretch[i].From))*c.scale + c.pause
+	}
+	return c
+}
+
+// at is the place of a time in a Stretch.
+func (c *clock) at(i int, when time.Time) float64 {
+	return c.starts[i] + float64(when.Sub(c.from[i]))*c.scale
+}
+
+// drawRuns draws a bar for each run, its number, and where it began.
+func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
+	y, free := low+runsTop, 0.0
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		at := r.Timeline.index(run.Begun)
+		x1, x2 := c.at(at, run.Begun), c.at(at, run.Ended)
+		class := "run"
+		if run.early() {
+			class = "run early"
+		}
+		d.rect(x1, y, max(1.5, x2-x1-1), 5, class, fmt.Sprintf("run %d: %s", i+1, run.Outcome))
+		if i > 0 {
+			d.line(x1, chartTop, x1, low, "begin")
+		}
+		label := fmt.Sprintf("run %d", i+1)
+		if middle := (x1 + x2) / 2; x2-x1 > textWidth(label) {
+			d.text(middle, y+17, "middle", "tick", label)
+			free = middle + textWidth(label)/2
+		} else if label = label[4:]; middle-textWidth(label)/2 > free+2 {
+			d.text(middle, y+17, "middle", "tick", label)
+			free = middle + textWidth(label)/2
+		}
+	}
+	for i := 1; i < len(r.Timeline.Stretch) && c.pause >= 30; i++ {
+		before, s := &r.Timeline.Stretch[i-1], &r.Timeline.Stretch[i]
+		middle := c.starts[i] - c.pause/2
+		d.text(middle, base-8, "middle", "pause", "pause")
+		d.text(middle, base+5-25, "middle", "pause", progress.Span(s.From.Sub(before.To)))
+	}
+}
+
+// index is the number of the Stretch that a time lies in.
+func (t *Timeline) index(when time.Time) int {
+	at := 0
+	for i := range t.Stretch {
+		if !t.Stretch[i].From.After(when) {
+			at = i
+		}
+	}
+	return at
+}
+
+// drawTimes writes round times below the chart, and the day where it is new.
+func (t *Timeline) drawTimes(d *drawing, c clock, y float64) {
+	const room = 70.0
+	step := stepFor(time.Duration(room/max(c.scale, 1e-15)), 1)
+	layout := "15:04"
+	switch {
+	case step < time.Second:
+		layout = "15:04:05.0"
+	case step < time.Minute:
+		layout = "15:04:05"
+	case step >= 24*time.Hour:
+		layout = "2 Jan"
+	}
+	free, day := math.Inf(-1), ""
+	write := func(x float64, when time.Time) {
+		label := when.Format(layout)
+		half := textWidth(label) / 2
+		if x-half < free {
+			return
+		}
+		d.line(x, y-32, x, y-28, "base")
+		x = max(x, half)
+		d.text(x, y, "middle", "tick", label)
+		free = x + half + 8
+		if now := when.Format("2 Jan 2006"); now != day && layout != "2 Jan" {
+			d.text(max(x, textWidth(now)/2), y+15, "middle", "tick", now)
+			free = max(free, x+textWidth(now)/2+8)
+			day = now
+		} else if year := when.Format("2006"); layout == "2 Jan" && year != day {
+			d.text(x, y+15, "middle", "tick", year)
+			day = year
+		}
+	}
+	for i := range t.Stretch {
+		s := &t.Stretch[i]
+		first := s.From.UTC().Truncate(step)
+		if first.Before(s.From) {
+			first = first.Add(step)
+		}
+		if first.After(s.To) {
+			write(c.at(i, s.From), s.From.UTC())
+			continue
+		}
+		for when := first; !when.After(s.To); when = when.Add(step) {
+			write(c.at(i, when), when)
+		}
+	}
+}
