@@ -61,19 +61,20 @@ func newReportCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-// reportTries bounds how often a report begins again because a live run took files away that it was about to read.
+// reportTries bounds how often a report begins again because a live run took files away that it was about to look at.
 const reportTries = 5
 
 // report makes the report of a dataset.
 func (a *app) report(ctx context.Context, d *dataset, c *Config, quick bool) (*report.Report, error) {
 	for try := 1; ; try++ {
 		r, err := a.reportOnce(ctx, d, quick)
-		if err == nil || try == reportTries || !errors.Is(err, fs.ErrNotExist) {
+		gone := errors.Is(err, fs.ErrNotExist) || err == nil && r.Verdict.Level == report.Differs
+		if !gone || try == reportTries {
 			return r, err
 		}
 		later, lerr := a.openDataset(ctx, d.root, c)
 		if lerr != nil || later.Records() == d.Records() {
-			return nil, errors.Join(err, lerr)
+			return r, errors.Join(err, lerr)
 		}
 		d = later
 	}
@@ -85,7 +86,7 @@ func (a *app) reportOnce(ctx context.Context, d *dataset, quick bool) (*report.R
 		return nil, err
 	}
 	r, err := report.New(d.Dataset, facts)
-	if err != nil || quick {
+	if err != nil || quick || r.Verdict.Level == report.Differs {
 		return r, err
 	}
 	return r, r.CountMonths(ctx, d.Dataset, d.store, func(f *checkpoint.InventoryFile) (bool, error) { return d.shown(ctx, f) })

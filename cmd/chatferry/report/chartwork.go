@@ -15,11 +15,10 @@ const (
 	chartRight   = 10.0
 	chartTop     = 26.0
 	chartHeight  = 170.0
-	waitTop      = 34.0 // from the chart of the work to that of the waiting
+	waitTop      = 44.0 // from the chart of the work to that of the waiting
 	waitHeight   = 44.0
-	runsTop      = 12.0 // from the lowest chart to the line of runs
-	runsHeight   = 18.0
-	labelsHeight = 36.0
+	timesHeight  = 40.0 // below the lowest chart
+	runsHeight   = 22.0 // below the times
 	widestPause  = 44.0
 	pausesShare  = 0.25 // of the width that all pauses take at most
 )
@@ -42,12 +41,12 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 	if r.Requests > 0 {
 		low += waitTop + waitHeight
 	}
-	d := newDrawing("work-"+class, class, width, low+runsTop+runsHeight+labelsHeight, "Records carried over time", r.workInWords())
+	d := newDrawing("work-"+class, class, width, low+timesHeight+runsHeight, "Records carried over time", r.workInWords())
 	c := t.clock(left, width-chartRight)
 	d.text(0, 12, "start", "axis", "records per "+unit)
 	d.grid(a, left, width-chartRight, base, chartHeight)
 	if r.Requests > 0 {
-		d.text(0, base+waitTop-8, "start", "axis", "share of the time spent waiting for the API")
+		d.text(0, base+waitTop-14, "start", "axis", "share of the time spent waiting for the API")
 		for _, share := range []float64{0, 1} {
 			d.line(left, low-share*waitHeight, width-chartRight, low-share*waitHeight, map[float64]string{0: "base", 1: "grid"}[share])
 			d.text(left-6, low-share*waitHeight+4, "end", "tick", trim(share*100)+" %")
@@ -68,7 +67,7 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 			took := max(to.Sub(from).Seconds(), step.Seconds()/4)
 			tip := from.UTC().Format("2006-01-02 15:04:05") + ": " + count(n.Records, "record") + ", " + progress.Bytes(n.Bytes)
 			if n.Records > 0 {
-				h := min(chartHeight, chartHeight*float64(n.Records)/took*per/a.top)
+				h := max(1, chartHeight*float64(n.Records)/took*per/a.top)
 				d.rect(x1, base-h, bar, h, "work", tip)
 			}
 			if share := n.Throttled(); share > 0 && r.Requests > 0 {
@@ -77,7 +76,7 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 		}
 	}
 	r.drawRuns(d, c, base, low)
-	t.drawTimes(d, c, low+runsTop+runsHeight+12)
+	t.drawTimes(d, c, low)
 	return d.end()
 }
 
@@ -103,7 +102,7 @@ func (r *Report) workInWords() string {
 		text += fmt.Sprintf(", %s records a second on average", perSecond(float64(r.All.Read)/r.WorkedS))
 	}
 	if r.Requests > 0 {
-		text += fmt.Sprintf("; its %s waited %s in all for their turn", count(r.Requests, "request"), span(r.ThrottledS))
+		text += fmt.Sprintf("; the %s waited %s in all for their turn", count(r.Requests, "request"), span(r.ThrottledS))
 	}
 	return text + "."
 }
@@ -150,7 +149,7 @@ func (c *clock) at(i int, when time.Time) float64 {
 
 // drawRuns draws a bar for each run, its number, and where it began.
 func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
-	y, free := low+runsTop, 0.0
+	y, free := low+timesHeight, 0.0
 	for i := range r.Runs {
 		run := &r.Runs[i]
 		at := r.Timeline.index(run.Begun)
@@ -175,8 +174,8 @@ func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
 	for i := 1; i < len(r.Timeline.Stretch) && c.pause >= 30; i++ {
 		before, s := &r.Timeline.Stretch[i-1], &r.Timeline.Stretch[i]
 		middle := c.starts[i] - c.pause/2
-		d.text(middle, base-8, "middle", "pause", "pause")
-		d.text(middle, base+5-25, "middle", "pause", progress.Span(s.From.Sub(before.To)))
+		d.text(middle, base-7, "middle", "pause", "pause")
+		d.text(middle, base-20, "middle", "pause", progress.Span(s.From.Sub(before.To)))
 	}
 }
 
@@ -191,8 +190,8 @@ func (t *Timeline) index(when time.Time) int {
 	return at
 }
 
-// drawTimes writes round times below the chart, and the day where it is new.
-func (t *Timeline) drawTimes(d *drawing, c clock, y float64) {
+// drawTimes writes round times below the chart that ends at low, and the day where it is new.
+func (t *Timeline) drawTimes(d *drawing, c clock, low float64) {
 	const room = 70.0
 	step := stepFor(time.Duration(room/max(c.scale, 1e-15)), 1)
 	layout := "15:04"
@@ -211,16 +210,16 @@ func (t *Timeline) drawTimes(d *drawing, c clock, y float64) {
 		if x-half < free {
 			return
 		}
-		d.line(x, y-32, x, y-28, "base")
+		d.line(x, low, x, low+5, "base")
 		x = max(x, half)
-		d.text(x, y, "middle", "tick", label)
+		d.text(x, low+18, "middle", "tick", label)
 		free = x + half + 8
 		if now := when.Format("2 Jan 2006"); now != day && layout != "2 Jan" {
-			d.text(max(x, textWidth(now)/2), y+15, "middle", "tick", now)
+			d.text(max(x, textWidth(now)/2), low+33, "middle", "tick", now)
 			free = max(free, x+textWidth(now)/2+8)
 			day = now
 		} else if year := when.Format("2006"); layout == "2 Jan" && year != day {
-			d.text(x, y+15, "middle", "tick", year)
+			d.text(x, low+33, "middle", "tick", year)
 			day = year
 		}
 	}

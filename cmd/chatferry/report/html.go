@@ -32,13 +32,14 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 		}
 		return 0, fmt.Errorf("the length of %T", list)
 	},
-	"time":   func(t time.Time) string { return t.UTC().Format(timeLayout) },
-	"minute": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
-	"join":   func(words []string) string { return strings.Join(words, ", ") },
-	"inc":    func(i int) int { return i + 1 },
-	"share":  func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
-	"took":   func(r Run) string { return span(r.Took().Seconds()) },
-	"icon":   icon, "swatch": swatch,
+	"time":      func(t time.Time) string { return t.UTC().Format(timeLayout) },
+	"minute":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
+	"join":      func(words []string) string { return strings.Join(words, ", ") },
+	"inc":       func(i int) int { return i + 1 },
+	"breakable": breakable,
+	"share":     func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
+	"took":      func(r Run) string { return span(r.Took().Seconds()) },
+	"icon":      icon, "swatch": swatch,
 	"working": (*Report).working, "openWord": (*Report).openWord, "work": (*Report).workInWords, "firstRun": (*Report).firstRun,
 	"monthsAdd": (*Report).monthsAdd, "anyEarly": (*Report).anyEarly, "sum": (*Months).sum, "intervals": (*Report).intervals,
 	"workChart":   func(r *Report, class string) template.HTML { return r.workChart(class, widths[class]) },
@@ -69,6 +70,11 @@ func icon(l Level) template.HTML {
 // swatch is a patch of a colour of the charts.
 func swatch(class string) template.HTML {
 	return template.HTML(`<svg viewBox="0 0 10 10" aria-hidden="true"><rect class="` + class + `" width="10" height="10" rx="2"/></svg>`)
+}
+
+// breakable is a name of the program, or of a table, that may be broken behind each underscore, where there is little room.
+func breakable(name any) template.HTML {
+	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(fmt.Sprint(name)), "_", "_<wbr/>"))
 }
 
 func (r *Report) working() bool { return len(r.Runs) > 0 && r.Runs[len(r.Runs)-1].Working }
@@ -103,9 +109,9 @@ func (r Run) early() bool {
 
 // monthsAdd says that every row of the table of chats is in a month, or where the others are.
 func (r *Report) monthsAdd() string {
-	m, text := r.Months, ""
+	m := r.Months
 	sum := m.sum()
-	text = "The months hold " + count(sum.All(), "chat")
+	text := "The months hold " + count(sum.All(), "chat")
 	for _, one := range []struct {
 		n    int64
 		what string
@@ -115,7 +121,7 @@ func (r *Report) monthsAdd() string {
 		{m.Unpublished, "committed, and shown by the next run"},
 	} {
 		if one.n > 0 {
-			text += ", and " + progress.Count(one.n) + " are " + one.what
+			text += ", " + progress.Count(one.n) + " more " + map[bool]string{true: "is ", false: "are "}[one.n == 1] + one.what
 		}
 	}
 	rows := int64(0)
@@ -125,7 +131,7 @@ func (r *Report) monthsAdd() string {
 		}
 	}
 	if m.Total+m.Unpublished == rows {
-		return text + ": all of the " + count(rows, "row") + " of the table. Months are those of UTC."
+		return text + ": together the " + count(rows, "row") + " of the table. Months are those of UTC."
 	}
 	return text + ", but the table should have " + count(rows, "row") + "."
 }

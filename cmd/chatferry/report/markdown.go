@@ -33,19 +33,19 @@ func (r *Report) Markdown(w io.Writer) error {
 func (m *markdown) about(r *Report) {
 	rows := [][]string{
 		{"", ""},
-		{"Dataset", plain(r.Root) + " (" + r.Dataset + ")"},
-		{"Source", plain(strings.Join(r.Sources, ", "))},
-		{"Streams asked for", plain(r.Only)},
+		{"Dataset", r.Root + " (" + r.Dataset + ")"},
+		{"Source", strings.Join(r.Sources, ", ")},
+		{"Streams asked for", r.Only},
 		{"Watermark", r.Watermark},
 	}
 	if !r.Begun.IsZero() {
 		rows = append(rows,
 			[]string{"Begun", r.Begun.Format(timeLayout)},
 			[]string{map[bool]string{true: "Works until now", false: "Ended"}[r.working()], r.Ended.Format(timeLayout)},
-			[]string{"Work", plain(r.workInWords())},
-			[]string{"Carried by", "chatferry " + plain(strings.Join(r.Versions, ", "))})
+			[]string{"Work", r.workInWords()},
+			[]string{"Carried by", "chatferry " + strings.Join(r.Versions, ", ")})
 	}
-	rows = append(rows, []string{"Report made", r.Made.Format(timeLayout) + ", by chatferry " + plain(r.Version)})
+	rows = append(rows, []string{"Report made", r.Made.Format(timeLayout) + ", by chatferry " + r.Version})
 	kept := rows[:1]
 	for _, row := range rows[1:] {
 		if row[1] != "" {
@@ -89,7 +89,7 @@ func (m *markdown) aside(r *Report) {
 	m.table("Streams that the source did not give", rows, 3)
 	rows = [][]string{{"Stream", "Code", "Records", "A record that …"}}
 	for _, q := range r.Quarantine {
-		rows = append(rows, []string{string(q.Stream), string(q.Code), progress.Count(q.Count), plain(q.Why)})
+		rows = append(rows, []string{string(q.Stream), string(q.Code), progress.Count(q.Count), q.Why})
 	}
 	m.table("In quarantine", rows, 2, 3)
 	if r.Rejects != "" {
@@ -97,12 +97,12 @@ func (m *markdown) aside(r *Report) {
 	}
 	rows = [][]string{{"Stream", "Reason", "Records", "In words"}}
 	for _, e := range r.Excluded {
-		rows = append(rows, []string{string(e.Stream), plain(e.Reason), progress.Count(e.Count), plain(e.Why)})
+		rows = append(rows, []string{string(e.Stream), e.Reason, progress.Count(e.Count), e.Why})
 	}
 	m.table("Excluded by rule", rows, 2, 3)
 	rows = [][]string{{"Stream", "File", "At byte", "Reason"}}
 	for _, d := range r.Doubts {
-		rows = append(rows, []string{string(d.Stream), plain(d.File), progress.Count(d.At), plain(d.Reason)})
+		rows = append(rows, []string{string(d.Stream), d.File, progress.Count(d.At), d.Reason})
 	}
 	m.table("Doubtful parts of the source", rows, 2, 3)
 }
@@ -130,7 +130,7 @@ func (m *markdown) runs(r *Report) {
 		}
 		row := append([]string{strconv.Itoa(i + 1), n.Begun.Format(timeLayout), span(n.Took().Seconds()), code},
 			numbers(n.Records, n.Parts, n.Superseded, n.Retired)...)
-		rows = append(rows, append(row, plain(n.Outcome)))
+		rows = append(rows, append(row, n.Outcome))
 	}
 	m.table("The runs", rows, 2, 8)
 }
@@ -172,7 +172,8 @@ func (m *markdown) table(title string, rows [][]string, right int, left ...int) 
 	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell), 2)
+			row[i] = plain(cell)
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]), 2)
 		}
 	}
 	for i, row := range rows {

@@ -165,7 +165,7 @@ func New(d *checkpoint.Dataset, f *Facts) (*Report, error) {
 		Streams: []Stream{}, Quarantine: append([]Quarantined{}, f.Quarantine...), Checked: f.Checked,
 	}
 	r.books(books, f)
-	r.shards(d)
+	r.shards(d, f)
 	for _, name := range slices.Sorted(maps.Keys(tables)) {
 		n := tables[name]
 		r.Tables = append(r.Tables, Table{name, n.Rows, n.Files, n.Bytes})
@@ -211,7 +211,7 @@ func (r *Report) books(books map[chatferry.Stream]chatferry.Books, f *Facts) {
 }
 
 // shards adds what is told by the Shards of each Stream.
-func (r *Report) shards(d *checkpoint.Dataset) {
+func (r *Report) shards(d *checkpoint.Dataset, f *Facts) {
 	by := map[chatferry.Stream]*Stream{}
 	for i := range r.Streams {
 		by[r.Streams[i].Name] = &r.Streams[i]
@@ -231,7 +231,7 @@ func (r *Report) shards(d *checkpoint.Dataset) {
 			}
 			sum.Absent += int64(len(p.Absent))
 			for _, doubt := range p.Doubts {
-				r.Doubts = append(r.Doubts, Doubt{p.Stream, doubt.File, doubt.At, doubt.Reason})
+				r.Doubts = append(r.Doubts, Doubt{p.Stream, f.Escape(doubt.File), doubt.At, f.Escape(doubt.Reason)})
 			}
 		}
 	}

@@ -67,19 +67,25 @@ func (r *Report) CountMonths(ctx context.Context, d *checkpoint.Dataset, files l
 			return explain(ctx, f.Name, err)
 		}
 	}
-	if len(by) > 0 {
-		found := slices.Sorted(maps.Keys(by))
-		for n := found[0]; n <= found[len(found)-1]; n++ {
-			month := Month{}
-			if by[n] != nil {
-				month = *by[n]
-			}
-			month.Month = time.Date(n/12, time.Month(n%12+1), 1, 0, 0, 0, 0, time.UTC).Format(monthLayout)
-			m.Months = append(m.Months, month)
-		}
-	}
+	m.fill(by)
 	r.Months = m
 	return nil
+}
+
+// fill lists the months from the first to the last.
+func (m *Months) fill(by map[int]*Month) {
+	if len(by) == 0 {
+		return
+	}
+	found := slices.Sorted(maps.Keys(by))
+	for n := found[0]; n <= found[len(found)-1]; n++ {
+		month := Month{}
+		if by[n] != nil {
+			month = *by[n]
+		}
+		month.Month = time.Date(n/12, time.Month(n%12+1), 1, 0, 0, 0, 0, time.UTC).Format(monthLayout)
+		m.Months = append(m.Months, month)
+	}
 }
 
 func explain(ctx context.Context, name string, err error) error {

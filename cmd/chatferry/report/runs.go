@@ -41,17 +41,17 @@ func (r *Report) runs(d *checkpoint.Dataset, f *Facts) {
 	by := map[uint64]int{}
 	for i := range all {
 		s := &all[i]
-		run := Run{ID: s.RunID, Version: s.Tool, Begun: s.Opened.UTC(), Ended: s.Opened.UTC(), epoch: s.Epoch}
+		run := Run{ID: f.Escape(s.RunID), Version: f.Escape(s.Tool), Begun: s.Opened.UTC(), Ended: s.Opened.UTC(), epoch: s.Epoch}
 		if s.Done != nil {
 			code := s.Done.ExitCode
 			run.ExitCode, run.Ended, run.Outcome = &code, s.DoneAt.UTC(), f.Outcome(code)
 		} else {
-			run.Outcome = "stopped, or was killed, before everything was done"
+			run.Outcome = "stopped or was killed before its end"
 		}
 		by[s.Epoch] = i
 		r.Runs = append(r.Runs, run)
-		if !slices.Contains(r.Versions, s.Tool) {
-			r.Versions = append(r.Versions, s.Tool)
+		if !slices.Contains(r.Versions, run.Version) {
+			r.Versions = append(r.Versions, run.Version)
 		}
 	}
 	for i := range d.Shards {

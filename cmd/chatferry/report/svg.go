@@ -1,7 +1,6 @@
 package report
 
 import (
-	"html"
 	"html/template"
 	"math"
 	"strconv"
@@ -19,14 +18,14 @@ type drawing struct {
 func newDrawing(id, class string, width, height float64, title, desc string) *drawing {
 	d := &drawing{}
 	d.b.WriteString(`<svg xmlns="http://www.w3.org/2000/svg" class="` + class + `" role="img" viewBox="0 0 ` + trim(width) + ` ` + trim(height) +
-		`" aria-labelledby="` + id + `-title ` + id + `-desc"><title id="` + id + `-title">` + html.EscapeString(title) +
-		`</title><desc id="` + id + `-desc">` + html.EscapeString(desc) + `</desc>`)
+		`" aria-labelledby="` + id + `-title ` + id + `-desc"><title id="` + id + `-title">` + template.HTMLEscapeString(title) +
+		`</title><desc id="` + id + `-desc">` + template.HTMLEscapeString(desc) + `</desc>`)
 	return d
 }
 
 func (d *drawing) end() template.HTML {
 	d.b.WriteString("</svg>")
-	return template.HTML(d.b.String()) //nolint:gosec // every text in it was escaped
+	return template.HTML(d.b.String()) // every text in it was escaped
 }
 
 // trim writes a number with at most one digit behind the point.
@@ -41,7 +40,7 @@ func (d *drawing) rect(x, y, width, height float64, class, tip string) {
 		d.b.WriteString("/>")
 		return
 	}
-	d.b.WriteString("><title>" + html.EscapeString(tip) + "</title></rect>")
+	d.b.WriteString("><title>" + template.HTMLEscapeString(tip) + "</title></rect>")
 }
 
 func (d *drawing) line(x1, y1, x2, y2 float64, class string) {
@@ -50,7 +49,7 @@ func (d *drawing) line(x1, y1, x2, y2 float64, class string) {
 
 // text writes one line; anchor is start, middle or end.
 func (d *drawing) text(x, y float64, anchor, class, text string) {
-	d.b.WriteString(`<text class="` + class + `" x="` + trim(x) + `" y="` + trim(y) + `" text-anchor="` + anchor + `">` + html.EscapeString(text) + `</text>`)
+	d.b.WriteString(`<text class="` + class + `" x="` + trim(x) + `" y="` + trim(y) + `" text-anchor="` + anchor + `">` + template.HTMLEscapeString(text) + `</text>`)
 }
 
 // textWidth is about how wide a text is, in the type of the drawings.

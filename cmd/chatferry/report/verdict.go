@@ -62,7 +62,7 @@ func (r *Report) soFar() string {
 			done++
 		}
 	}
-	return progress.Count(int64(done)) + " of " + count(int64(len(r.Streams)), "stream") + " are read to the end; the books of the " +
+	return "Of " + count(int64(len(r.Streams)), "stream") + ", " + progress.Count(int64(done)) + " read to the end; the books of the " +
 		count(r.All.Read, "record") + " read so far close."
 }
 
