@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 	"time"
 
 	"chatferry/cmd/chatferry/progress"
@@ -19,6 +20,7 @@ const (
 	waitHeight   = 44.0
 	timesHeight  = 40.0 // below the lowest chart
 	runsHeight   = 22.0 // below the times
+	mostMarks    = 12   // runs whose beginning is marked with a line
 	widestPause  = 44.0
 	pausesShare  = 0.25 // of the width that all pauses take at most
 )
@@ -76,7 +78,7 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 		}
 	}
 	r.drawRuns(d, c, base, low)
-	t.drawTimes(d, c, low)
+	t.drawTimes(d, c, low, width)
 	return d.end()
 }
 
@@ -149,7 +151,7 @@ func (c *clock) at(i int, when time.Time) float64 {
 
 // drawRuns draws a bar for each run, its number, and where it began.
 func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
-	y, free := low+timesHeight, 0.0
+	y, free := low+timesHeight, math.Inf(-1)
 	for i := range r.Runs {
 		run := &r.Runs[i]
 		at := r.Timeline.index(run.Begun)
@@ -159,14 +161,14 @@ func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
 			class = "run early"
 		}
 		d.rect(x1, y, max(1.5, x2-x1-1), 5, class, fmt.Sprintf("run %d: %s", i+1, run.Outcome))
-		if i > 0 {
+		if i > 0 && len(r.Runs) <= mostMarks {
 			d.line(x1, chartTop, x1, low, "begin")
 		}
 		label := fmt.Sprintf("run %d", i+1)
-		if middle := (x1 + x2) / 2; x2-x1 > textWidth(label) {
+		if middle := (x1 + x2) / 2; x2-x1 > textWidth(label) && middle-textWidth(label)/2 > free+5 {
 			d.text(middle, y+17, "middle", "tick", label)
 			free = middle + textWidth(label)/2
-		} else if label = label[4:]; middle-textWidth(label)/2 > free+2 {
+		} else if label = label[4:]; middle-textWidth(label)/2 > free+5 {
 			d.text(middle, y+17, "middle", "tick", label)
 			free = middle + textWidth(label)/2
 		}
@@ -190,8 +192,8 @@ func (t *Timeline) index(when time.Time) int {
 	return at
 }
 
-// drawTimes writes round times below the chart that ends at low, and the day where it is new.
-func (t *Timeline) drawTimes(d *drawing, c clock, low float64) {
+// drawTimes writes round times below the chart that ends at low, up to right, and the day and the year where they are new.
+func (t *Timeline) drawTimes(d *drawing, c clock, low, right float64) {
 	const room = 70.0
 	step := stepFor(time.Duration(room/max(c.scale, 1e-15)), 1)
 	layout := "15:04"
@@ -203,24 +205,27 @@ func (t *Timeline) drawTimes(d *drawing, c clock, low float64) {
 	case step >= 24*time.Hour:
 		layout = "2 Jan"
 	}
-	free, day := math.Inf(-1), ""
+	free, day, year := math.Inf(-1), "", ""
 	write := func(x float64, when time.Time) {
-		label := when.Format(layout)
-		half := textWidth(label) / 2
-		if x-half < free {
+		label, under := when.Format(layout), ""
+		if now := when.Format("2 Jan"); now != day && layout != "2 Jan" {
+			under = now
+		}
+		if now := when.Format("2006"); now != year {
+			under = strings.TrimSpace(under + " " + now)
+		}
+		half := max(textWidth(label), textWidth(under)) / 2
+		at := min(max(x, half), right-half)
+		if at-half < free {
 			return
 		}
 		d.line(x, low, x, low+5, "base")
-		x = max(x, half)
-		d.text(x, low+18, "middle", "tick", label)
-		free = x + half + 8
-		if now := when.Format("2 Jan 2006"); now != day && layout != "2 Jan" {
-			d.text(max(x, textWidth(now)/2), low+33, "middle", "tick", now)
-			free = max(free, x+textWidth(now)/2+8)
-			day = now
-		} else if year := when.Format("2006"); layout == "2 Jan" && year != day {
-			d.text(x, low+33, "middle", "tick", year)
-			day = year
+		d.text(at, low+18, "middle", "tick", label)
+		free = at + textWidth(label)/2 + 8
+		if under != "" {
+			d.text(at, low+33, "middle", "tick", under)
+			free = at + half + 8
+			day, year = when.Format("2 Jan"), when.Format("2006")
 		}
 	}
 	for i := range t.Stretch {

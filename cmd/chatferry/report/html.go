@@ -42,6 +42,7 @@ var page = template.Must(template.New("page").Funcs(template.FuncMap{
 	"icon":      icon, "swatch": swatch,
 	"working": (*Report).working, "openWord": (*Report).openWord, "work": (*Report).workInWords, "firstRun": (*Report).firstRun,
 	"monthsAdd": (*Report).monthsAdd, "anyEarly": (*Report).anyEarly, "sum": (*Months).sum, "intervals": (*Report).intervals,
+	"shownDoubts": (*Report).shownDoubts, "moreDoubts": (*Report).moreDoubts,
 	"workChart":   func(r *Report, class string) template.HTML { return r.workChart(class, widths[class]) },
 	"monthsChart": func(m *Months, class string) template.HTML { return m.chart(class, widths[class]) },
 }).Parse(pageText))
@@ -92,6 +93,19 @@ func (r *Report) openWord(name chatferry.Stream) string {
 		}
 	}
 	return "in progress"
+}
+
+// mostDoubts is how many doubts are shown.
+const mostDoubts = 50
+
+func (r *Report) shownDoubts() []Doubt { return r.Doubts[:min(mostDoubts, len(r.Doubts))] }
+
+// moreDoubts says how many are not shown.
+func (r *Report) moreDoubts() string {
+	if more := int64(len(r.Doubts) - mostDoubts); more > 0 {
+		return progress.Count(more) + " more stand in the report’s JSON form."
+	}
+	return ""
 }
 
 // mostRuns is how many runs are shown; a dataset that is brought up to date every night has many.

@@ -204,7 +204,7 @@ func (m *made) facts(state State) *Facts {
 	}
 }
 
-// The three datasets of the tests.
+// The datasets of the tests.
 var datasets = []struct {
 	name  string
 	make  func(m *made) *Facts
@@ -243,6 +243,24 @@ var datasets = []struct {
 		f.Resume = "chatferry resume /data/acme"
 		return f
 	}, Incomplete},
+	{"nightly", func(m *made) *Facts {
+		m.begin(0)
+		m.shards(chatferry.Agents, chatferry.Chats)
+		m.end(m.carry(1, chatferry.Agents, 1, false))
+		m.carry(2, chatferry.Chats, 6, false)
+		m.done(0)
+		for night := range 40 {
+			m.begin(24 * time.Hour)
+			if night%3 == 0 {
+				m.carry(2, chatferry.Chats, 1, false)
+			}
+			m.done(0)
+		}
+		m.begin(24 * time.Hour)
+		m.end(m.carry(2, chatferry.Chats, 1, false))
+		m.done(0)
+		return m.facts(Done)
+	}, Complete},
 }
 
 var errHostile = errors.New(`the file <script src="https://evil.example/x.js"> & "co" is gone`)

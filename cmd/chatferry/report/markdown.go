@@ -101,10 +101,13 @@ func (m *markdown) aside(r *Report) {
 	}
 	m.table("Excluded by rule", rows, 2, 3)
 	rows = [][]string{{"Stream", "File", "At byte", "Reason"}}
-	for _, d := range r.Doubts {
+	for _, d := range r.shownDoubts() {
 		rows = append(rows, []string{string(d.Stream), d.File, progress.Count(d.At), d.Reason})
 	}
 	m.table("Doubtful parts of the source", rows, 2, 3)
+	if more := r.moreDoubts(); more != "" {
+		fmt.Fprintf(m, "\n%s\n", more)
+	}
 }
 
 func (m *markdown) months(r *Report) {
@@ -133,6 +136,9 @@ func (m *markdown) runs(r *Report) {
 		rows = append(rows, append(row, n.Outcome))
 	}
 	m.table("The runs", rows, 2, 8)
+	if earlier := r.firstRun(); earlier > 0 {
+		fmt.Fprintf(m, "\n%s stand in the report’s JSON form.\n", count(earlier, "earlier run"))
+	}
 }
 
 func (m *markdown) tables(r *Report) {

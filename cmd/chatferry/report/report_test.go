@@ -143,7 +143,7 @@ func TestVerdicts(t *testing.T) {
 		},
 		{"trial", Done, func(r *Report, _ *Facts) { r.Trial = true }, Exceptions, "Complete, with exceptions: only a trial, with the first records of each stream. Each of the 1,200 records that were read is accounted for, and the books close."},
 		{"not to its end", Done, func(r *Report, _ *Facts) { r.Streams[0].Done = false }, Exceptions, "Complete, with exceptions: chats is not read to its end. Each of the 1,200 records that were read is accounted for, and the books close."},
-		{"killed", Died, func(*Report, *Facts) {}, Incomplete, "Not complete: the last run was stopped or killed before its end. Of 1 stream, 1 read to the end; the books of the 1,200 records read so far close."},
+		{"killed", Died, func(*Report, *Facts) {}, Incomplete, "Not complete: the last run was stopped or killed before its end. Streams read to their end: 1 of 1. The books of the 1,200 records read so far close."},
 		{"wrong", Done, func(_ *Report, f *Facts) { f.Differs = errHostile }, Differs, "Something is wrong: " + errHostile.Error() + "."},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

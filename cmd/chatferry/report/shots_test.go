@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"chatferry"
 )
 
 // A browser draws the page of each dataset in light, in dark, on a phone and on paper, and has nothing to complain of. It
@@ -71,14 +73,19 @@ func TestShots(t *testing.T) {
 	}
 }
 
-// manyMonths are eleven years of chats.
+// manyMonths spreads the chats of a made dataset over eleven years.
 func manyMonths(m *made) *Months {
-	months := &Months{}
+	months := &Months{Total: m.table[chatferry.Chats.Parent()].Rows}
 	for i := range 11 * 12 {
-		n := int64(100+10*i) + m.rand.Int64N(100)
-		month := Month{Month: strconv.Itoa(2013+i/12) + "-" + strconv.Itoa(101 + i%12)[1:], Chats: n, Offline: n / 7}
-		months.Months = append(months.Months, month)
-		months.Total += month.All()
+		months.Months = append(months.Months, Month{Month: strconv.Itoa(2013+i/12) + "-" + strconv.Itoa(101 + i%12)[1:]})
+	}
+	for range months.Total {
+		month := &months.Months[max(m.rand.IntN(11*12), m.rand.IntN(11*12))]
+		if m.rand.IntN(8) > 0 {
+			month.Chats++
+		} else {
+			month.Offline++
+		}
 	}
 	return months
 }

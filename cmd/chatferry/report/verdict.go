@@ -62,8 +62,8 @@ func (r *Report) soFar() string {
 			done++
 		}
 	}
-	return "Of " + count(int64(len(r.Streams)), "stream") + ", " + progress.Count(int64(done)) + " read to the end; the books of the " +
-		count(r.All.Read, "record") + " read so far close."
+	return "Streams read to their end: " + progress.Count(int64(done)) + " of " + progress.Count(int64(len(r.Streams))) +
+		". The books of the " + count(r.All.Read, "record") + " read so far close."
 }
 
 // exceptions names what a person should look at, over all runs.
