@@ -109,13 +109,16 @@ func (a *app) reportFacts(ctx context.Context, d *dataset, quick bool) (*report.
 			f.Sources = append(f.Sources, printable(redactURI(place)))
 		}
 		f.Ended = last.DoneAt
-		var allowed streamSet
-		if names := last.Scope["allow-missing"] + last.Operation["allow-missing"]; names != "" {
-			if err := allowed.Set(names); err != nil {
-				return nil, fmt.Errorf("the run %s: %w", last.RunID, err)
+		if f.Allowed, err = allowedBy(last); err != nil {
+			return nil, err
+		}
+		if last.Done != nil && st.State == statusDone {
+			for name := range last.Done.Unavailable {
+				if !f.Allowed(name) { // its Shard is not done, and it may be given later
+					f.Resume = a.resumeCommand(d.root, exitTemporary, 0, 0)
+				}
 			}
 		}
-		f.Allowed = allowed.has
 	}
 	switch {
 	case st.State == statusWorking:
@@ -139,6 +142,17 @@ func (a *app) reportFacts(ctx context.Context, d *dataset, quick bool) (*report.
 		f.Quarantine = append(f.Quarantine, report.Quarantined{Stream: g.Stream, Code: g.Code, Count: g.Count, Bytes: g.Bytes, Why: g.Explanation})
 	}
 	return f, nil
+}
+
+// allowedBy tells which Streams a run allowed to be missing or forbidden.
+func allowedBy(run *checkpoint.RunState) (func(chatferry.Stream) bool, error) {
+	var allowed streamSet
+	if names := run.Operation["allow-missing"]; names != "" {
+		if err := allowed.Set(names); err != nil {
+			return nil, fmt.Errorf("the run %s: %w", run.RunID, err)
+		}
+	}
+	return allowed.has, nil
 }
 
 // writeReport writes the report to stdout, or into a file.

@@ -21,28 +21,33 @@ var pageStyle string
 
 // page is the template of the page. Whatever comes from outside is escaped by html/template, and in the charts by drawing.
 var page = template.Must(template.New("page").Funcs(template.FuncMap{
-	"style": func() template.CSS { return template.CSS(pageStyle) },
-	"n":     progress.Count, "bytes": progress.Bytes, "count": count, "span": span,
-	"len64": func(list any) (int64, error) {
-		switch l := list.(type) {
-		case []Table:
-			return int64(len(l)), nil
-		case []Run:
-			return int64(len(l)), nil
-		}
-		return 0, fmt.Errorf("the length of %T", list)
-	},
+	"style":     func() template.CSS { return template.CSS(pageStyle) },
+	"n":         progress.Count,
+	"bytes":     progress.Bytes,
+	"count":     count,
+	"number":    func(n int, noun string) string { return count(int64(n), noun) },
+	"span":      span,
+	"took":      func(r Run) string { return span(r.Took().Seconds()) },
 	"time":      func(t time.Time) string { return t.UTC().Format(timeLayout) },
 	"minute":    func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04") },
-	"join":      func(words []string) string { return strings.Join(words, ", ") },
-	"inc":       func(i int) int { return i + 1 },
-	"breakable": breakable,
 	"share":     func(f float64) string { return fmt.Sprintf("%.0f %%", 100*f) },
-	"took":      func(r Run) string { return span(r.Took().Seconds()) },
-	"icon":      icon, "swatch": swatch,
-	"working": (*Report).working, "openWord": (*Report).openWord, "work": (*Report).workInWords, "firstRun": (*Report).firstRun,
-	"monthsAdd": (*Report).monthsAdd, "anyEarly": (*Report).anyEarly, "sum": (*Months).sum, "intervals": (*Report).intervals,
-	"shownDoubts": (*Report).shownDoubts, "moreDoubts": (*Report).moreDoubts,
+	"inc":       func(i int) int { return i + 1 },
+	"join":      func(words []string) string { return strings.Join(words, ", ") },
+	"names":     names,
+	"breakable": breakable,
+	"icon":      icon,
+	"swatch":    swatch,
+
+	"working":     (*Report).working,
+	"openWord":    (*Report).openWord,
+	"work":        (*Report).workInWords,
+	"intervals":   (*Report).intervals,
+	"firstRun":    (*Report).firstRun,
+	"anyEarly":    (*Report).anyEarly,
+	"shownDoubts": (*Report).shownDoubts,
+	"moreDoubts":  (*Report).moreDoubts,
+	"sum":         (*Months).sum,
+	"monthsAdd":   (*Report).monthsAdd,
 	"workChart":   func(r *Report, class string) template.HTML { return r.workChart(class, widths[class]) },
 	"monthsChart": func(m *Months, class string) template.HTML { return m.chart(class, widths[class]) },
 }).Parse(pageText))
@@ -78,6 +83,15 @@ func breakable(name any) template.HTML {
 	return template.HTML(strings.ReplaceAll(template.HTMLEscapeString(fmt.Sprint(name)), "_", "_<wbr/>"))
 }
 
+// names lists Streams.
+func names(streams []chatferry.Stream) string {
+	words := make([]string, len(streams))
+	for i, s := range streams {
+		words[i] = string(s)
+	}
+	return strings.Join(words, ", ")
+}
+
 func (r *Report) working() bool { return len(r.Runs) > 0 && r.Runs[len(r.Runs)-1].Working }
 
 // openWord says of a Stream that is not read to its end why.
@@ -111,7 +125,8 @@ func (r *Report) moreDoubts() string {
 // mostRuns is how many runs are shown; a dataset that is brought up to date every night has many.
 const mostRuns = 30
 
-func (r *Report) firstRun() int64 { return int64(max(0, len(r.Runs)-mostRuns)) }
+// firstRun is the index of the first of them.
+func (r *Report) firstRun() int { return max(0, len(r.Runs)-mostRuns) }
 
 // anyEarly reports whether a run ended before everything was done.
 func (r *Report) anyEarly() bool { return slices.ContainsFunc(r.Runs, Run.early) }

@@ -78,6 +78,9 @@ func (m *markdown) books(r *Report) {
 	}
 	add(&r.All, "")
 	m.table("", rows, 1, 6)
+	if len(r.NotHeld) > 0 {
+		fmt.Fprintf(m, "\nNot part of this dataset, since the source holds nothing of them or they were not asked for: %s.\n", names(r.NotHeld))
+	}
 }
 
 // aside writes what a person may want to look at.
@@ -125,7 +128,7 @@ func (m *markdown) months(r *Report) {
 
 func (m *markdown) runs(r *Report) {
 	rows := [][]string{{"Run", "Begun", "Worked", "Exit code", "Records", "Checkpoints", "Superseded", "Files replaced", "Outcome"}}
-	for i := int(r.firstRun()); i < len(r.Runs); i++ {
+	for i := r.firstRun(); i < len(r.Runs); i++ {
 		n := &r.Runs[i]
 		code := "–"
 		if n.ExitCode != nil {
@@ -137,7 +140,7 @@ func (m *markdown) runs(r *Report) {
 	}
 	m.table("The runs", rows, 2, 8)
 	if earlier := r.firstRun(); earlier > 0 {
-		fmt.Fprintf(m, "\n%s stand in the report’s JSON form.\n", count(earlier, "earlier run"))
+		fmt.Fprintf(m, "\n%s stand in the report’s JSON form.\n", count(int64(earlier), "earlier run"))
 	}
 }
 

@@ -69,15 +69,17 @@ type Report struct {
 	Rejects    string        `json:"quarantine_command,omitempty"`
 	Doubts     []Doubt       `json:"doubts"`
 	NotGiven   []NotGiven    `json:"not_given"`
-	Tables     []Table       `json:"tables"`
-	Size       Table         `json:"size"` // of all tables
-	Aside      Aside         `json:"aside"`
-	Requests   int64         `json:"requests"`
-	ThrottledS float64       `json:"throttled_s"` // of all Lanes together
-	Checked    bool          `json:"files_checked"`
-	Runs       []Run         `json:"runs"`
-	Timeline   Timeline      `json:"timeline"`
-	Months     *Months       `json:"months,omitempty"` // nil: the chats were not counted
+	// NotHeld are the Streams of which nothing was planned: the source holds nothing of them, or they were not asked for.
+	NotHeld    []chatferry.Stream `json:"not_held"`
+	Tables     []Table            `json:"tables"`
+	Size       Table              `json:"size"` // of all tables
+	Aside      Aside              `json:"aside"`
+	Requests   int64              `json:"requests"`
+	ThrottledS float64            `json:"throttled_s"` // of all Lanes together
+	Checked    bool               `json:"files_checked"`
+	Runs       []Run              `json:"runs"`
+	Timeline   Timeline           `json:"timeline"`
+	Months     *Months            `json:"months,omitempty"` // nil: the chats were not counted
 }
 
 // Stream is what became of the records of a Stream.
@@ -162,7 +164,7 @@ func New(d *checkpoint.Dataset, f *Facts) (*Report, error) {
 	r := &Report{
 		Root: f.Root, Dataset: d.UUID(), Sources: append([]string{}, f.Sources...), Made: f.Now.UTC(), Version: f.Version, Rejects: f.Rejects,
 		Versions: []string{}, Excluded: []Excluded{}, Doubts: []Doubt{}, NotGiven: []NotGiven{}, Tables: []Table{},
-		Streams: []Stream{}, Quarantine: append([]Quarantined{}, f.Quarantine...), Checked: f.Checked,
+		NotHeld: []chatferry.Stream{}, Streams: []Stream{}, Quarantine: append([]Quarantined{}, f.Quarantine...), Checked: f.Checked,
 	}
 	r.books(books, f)
 	r.shards(d, f)
@@ -197,6 +199,9 @@ func (t *Table) add(f *checkpoint.InventoryFile) {
 func (r *Report) books(books map[chatferry.Stream]chatferry.Books, f *Facts) {
 	for _, name := range chatferry.Streams() {
 		b, ok := books[name]
+		if !ok && !name.Made() {
+			r.NotHeld = append(r.NotHeld, name)
+		}
 		if !ok {
 			continue
 		}

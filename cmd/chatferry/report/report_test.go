@@ -36,6 +36,9 @@ func TestFigures(t *testing.T) {
 				}
 				all.add(s)
 			}
+			if len(r.NotHeld) != len(chatferry.Given())-len(m.know) {
+				t.Errorf("%d streams are not held", len(r.NotHeld))
+			}
 			if len(r.Streams) != len(m.know) || r.All != all {
 				t.Errorf("%d streams, in all %+v", len(r.Streams), r.All)
 			}
@@ -142,6 +145,7 @@ func TestVerdicts(t *testing.T) {
 			Exceptions, "Complete, with exceptions: bans is forbidden. Each of the 1,200 records that were read is accounted for, and the books close.",
 		},
 		{"trial", Done, func(r *Report, _ *Facts) { r.Trial = true }, Exceptions, "Complete, with exceptions: only a trial, with the first records of each stream. Each of the 1,200 records that were read is accounted for, and the books close."},
+		{"some streams", Done, func(r *Report, _ *Facts) { r.Only = "chats,agents" }, Complete, "Complete for the streams that were asked for (chats, agents): each of the 1,200 records that were read is accounted for, and the books close."},
 		{"not to its end", Done, func(r *Report, _ *Facts) { r.Streams[0].Done = false }, Exceptions, "Complete, with exceptions: chats is not read to its end. Each of the 1,200 records that were read is accounted for, and the books close."},
 		{"killed", Died, func(*Report, *Facts) {}, Incomplete, "Not complete: the last run was stopped or killed before its end. Streams read to their end: 1 of 1. The books of the 1,200 records read so far close."},
 		{"wrong", Done, func(_ *Report, f *Facts) { f.Differs = errHostile }, Differs, "Something is wrong: " + errHostile.Error() + "."},

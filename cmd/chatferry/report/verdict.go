@@ -31,6 +31,10 @@ const (
 func (r *Report) judge(f *Facts) Verdict {
 	v := Verdict{Exceptions: r.exceptions(), Command: f.Resume}
 	records := count(r.All.Read, "record")
+	complete := "Complete"
+	if r.Only != "" {
+		complete += " for the streams that were asked for (" + strings.ReplaceAll(r.Only, ",", ", ") + ")"
+	}
 	switch {
 	case f.Differs != nil:
 		v.Level, v.Sentence = Differs, "Something is wrong: "+f.Escape(f.Differs.Error())+"."
@@ -44,12 +48,12 @@ func (r *Report) judge(f *Facts) Verdict {
 	case f.State == Stopped:
 		v.Level, v.Sentence = Incomplete, "Not complete: the last run ended early. "+r.soFar()
 	case len(v.Exceptions) > 0:
-		v.Level, v.Sentence = Exceptions, "Complete, with exceptions: "+strings.Join(v.Exceptions, "; ")+
+		v.Level, v.Sentence = Exceptions, complete+", with exceptions: "+strings.Join(v.Exceptions, "; ")+
 			". Each of the "+records+" that were read is accounted for, and the books close."
 	case r.All.Read == 1:
-		v.Level, v.Sentence = Complete, "Complete: the one record that was read is accounted for, and the books close."
+		v.Level, v.Sentence = Complete, complete+": the one record that was read is accounted for, and the books close."
 	default:
-		v.Level, v.Sentence = Complete, "Complete: each of the "+records+" that were read is accounted for, and the books close."
+		v.Level, v.Sentence = Complete, complete+": each of the "+records+" that were read is accounted for, and the books close."
 	}
 	return v
 }
