@@ -23,7 +23,7 @@ func (m *Months) chart(class string, width float64) template.HTML {
 	d.text(0, 12, "start", "axis", "chats per month")
 	d.grid(a, left, width-chartRight, base, chartHeight)
 	each := (width - chartRight - left) / float64(max(1, len(m.Months)))
-	bar := min(40, max(0.5, each-map[bool]float64{true: 1}[each > 3]))
+	bar := min(40, slim(each))
 	free := 0.0
 	for i := range m.Months {
 		month := &m.Months[i]

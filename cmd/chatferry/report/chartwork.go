@@ -50,31 +50,18 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 	if r.Requests > 0 {
 		d.text(0, base+waitTop-14, "start", "axis", "share of the time spent waiting for the API")
 		for _, share := range []float64{0, 1} {
-			d.line(left, low-share*waitHeight, width-chartRight, low-share*waitHeight, map[float64]string{0: "base", 1: "grid"}[share])
-			d.text(left-6, low-share*waitHeight+4, "end", "tick", trim(share*100)+" %")
+			d.level(left, width-chartRight, low-share*waitHeight, trim(share*100)+" %", share == 0)
 		}
 	}
-	step := time.Duration(t.StepS * float64(time.Second))
-	for i := range t.Stretch {
-		s := &t.Stretch[i]
-		for j := range s.Intervals {
-			n := &s.Intervals[j]
-			from := s.From.Add(time.Duration(j) * step)
-			to := from.Add(step)
-			if to.After(s.To) {
-				to = s.To
-			}
-			x1, x2 := c.at(i, from), c.at(i, to)
-			bar := max(0.5, x2-x1-map[bool]float64{true: 1}[x2-x1 > 3])
-			took := max(to.Sub(from).Seconds(), step.Seconds()/4)
-			tip := from.UTC().Format("2006-01-02 15:04:05") + ": " + count(n.Records, "record") + ", " + progress.Bytes(n.Bytes)
-			if n.Records > 0 {
-				h := max(1, chartHeight*float64(n.Records)/took*per/a.top)
-				d.rect(x1, base-h, bar, h, "work", tip)
-			}
-			if share := n.Throttled(); share > 0 && r.Requests > 0 {
-				d.rect(x1, low-share*waitHeight, bar, share*waitHeight, "wait", fmt.Sprintf("%s; waited %.0f %% of the time", tip, 100*share))
-			}
+	for n := range t.each {
+		x1, x2 := c.at(n.stretch, n.From), c.at(n.stretch, n.To)
+		tip := n.From.UTC().Format(timeLayout) + ": " + count(n.Records, "record") + ", " + progress.Bytes(n.Bytes)
+		if n.Records > 0 {
+			h := max(1, chartHeight*n.rate(t.StepS)*per/a.top)
+			d.rect(x1, base-h, slim(x2-x1), h, "work", tip)
+		}
+		if share := n.Throttled(); share > 0 && r.Requests > 0 {
+			d.rect(x1, low-share*waitHeight, slim(x2-x1), share*waitHeight, "wait", fmt.Sprintf("%s; waited %.0f %% of the time", tip, 100*share))
 		}
 	}
 	r.drawRuns(d, c, base, low)
@@ -85,14 +72,8 @@ func (r *Report) workChart(class string, width float64) template.HTML {
 // fastest is the greatest number of records a second.
 func (t *Timeline) fastest() float64 {
 	most := 0.0
-	for i := range t.Stretch {
-		s := &t.Stretch[i]
-		left := s.To.Sub(s.From).Seconds()
-		for j := range s.Intervals {
-			took := max(min(t.StepS, left), t.StepS/4)
-			most = max(most, float64(s.Intervals[j].Records)/took)
-			left -= t.StepS
-		}
+	for n := range t.each {
+		most = max(most, n.rate(t.StepS))
 	}
 	return most
 }
@@ -179,17 +160,6 @@ func (r *Report) drawRuns(d *drawing, c clock, base, low float64) {
 		d.text(middle, base-7, "middle", "pause", "pause")
 		d.text(middle, base-20, "middle", "pause", progress.Span(s.From.Sub(before.To)))
 	}
-}
-
-// index is the number of the Stretch that a time lies in.
-func (t *Timeline) index(when time.Time) int {
-	at := 0
-	for i := range t.Stretch {
-		if !t.Stretch[i].From.After(when) {
-			at = i
-		}
-	}
-	return at
 }
 
 // drawTimes writes round times below the chart that ends at low, up to right, and the day and the year where they are new.

@@ -165,22 +165,12 @@ func (r *Report) monthsAdd() string {
 	return text + ", but the table should have " + count(rows, "row") + "."
 }
 
-// datedInterval is an Interval with its time.
-type datedInterval struct {
-	From time.Time
-	Interval
-}
-
 // intervals lists those in which something was carried.
 func (r *Report) intervals() []datedInterval {
 	var all []datedInterval
-	step := time.Duration(r.Timeline.StepS * float64(time.Second))
-	for i := range r.Timeline.Stretch {
-		s := &r.Timeline.Stretch[i]
-		for j := range s.Intervals {
-			if n := s.Intervals[j]; n != (Interval{}) {
-				all = append(all, datedInterval{s.From.Add(time.Duration(j) * step), n})
-			}
+	for n := range r.Timeline.each {
+		if n.Interval != (Interval{}) {
+			all = append(all, n)
 		}
 	}
 	return all

@@ -249,7 +249,7 @@ var datasets = []struct {
 		m.end(m.carry(1, chatferry.Agents, 1, false))
 		m.carry(2, chatferry.Chats, 6, false)
 		m.done(0)
-		for night := range 40 {
+		for night := range 34 {
 			m.begin(24 * time.Hour)
 			if night%3 == 0 {
 				m.carry(2, chatferry.Chats, 1, false)
@@ -261,6 +261,18 @@ var datasets = []struct {
 		m.done(0)
 		return m.facts(Done)
 	}, Complete},
+}
+
+// reported makes one of the datasets, and the report of it.
+func reported(t *testing.T, i int) (*made, *Report) {
+	t.Helper()
+	m := newMade(t, uint64(i+1))
+	f := datasets[i].make(m)
+	r, err := New(m.dataset(), f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, r
 }
 
 var errHostile = errors.New(`the file <script src="https://evil.example/x.js"> & "co" is gone`)

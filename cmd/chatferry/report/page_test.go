@@ -47,13 +47,15 @@ func TestPageStandsAlone(t *testing.T) {
 		"a\x00b", "`${x}` [l](https://evil.example) | & ' \"",
 	}
 	for i, tt := range datasets {
+		m := newMade(t, uint64(i+1))
+		facts := tt.make(m)
+		d := m.dataset()
 		for n, name := range append([]string{"plain"}, hostile...) {
-			m := newMade(t, uint64(i+1))
-			f := tt.make(m)
+			f := *facts
 			f.Root, f.Resume, f.Rejects, f.Sources, f.Version = name, name, name, []string{name, name}, name
 			f.Outcome, f.Reason = func(int) string { return name }, func(string) string { return name }
-			f.Quarantine = append(f.Quarantine, Quarantined{chatferry.Chats, chatferry.Code(name), 1, 1, name})
-			r, err := New(m.dataset(), f)
+			f.Quarantine = append(slices.Clone(f.Quarantine), Quarantined{chatferry.Chats, chatferry.Code(name), 1, 1, name})
+			r, err := New(d, &f)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -107,12 +109,7 @@ func TestPageStandsAlone(t *testing.T) {
 
 // Every chart says in words what it shows, under an id of its own.
 func TestChartsAreAccessible(t *testing.T) {
-	m := newMade(t, 3)
-	f := datasets[2].make(m)
-	r, err := New(m.dataset(), f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	_, r := reported(t, 2)
 	r.Months = &Months{Months: []Month{{Month: "2021-03", Chats: 3}}, Total: 3}
 	var page bytes.Buffer
 	if err := r.HTML(&page); err != nil {

@@ -19,12 +19,7 @@ import (
 func TestFigures(t *testing.T) {
 	for i, tt := range datasets {
 		t.Run(tt.name, func(t *testing.T) {
-			m := newMade(t, uint64(i+1))
-			f := tt.make(m)
-			r, err := New(m.dataset(), f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m, r := reported(t, i)
 			if r.Verdict.Level != tt.level {
 				t.Errorf("the verdict is %s: %s", r.Verdict.Level, r.Verdict.Sentence)
 			}
@@ -80,12 +75,7 @@ func TestFigures(t *testing.T) {
 
 // A long pause is left out of the timeline, a short one is not, and a Part lies where it was carried.
 func TestTimeline(t *testing.T) {
-	m := newMade(t, 3)
-	f := datasets[2].make(m)
-	r, err := New(m.dataset(), f)
-	if err != nil {
-		t.Fatal(err)
-	}
+	m, r := reported(t, 2)
 	if n := len(r.Timeline.Stretch); n != 2 {
 		t.Fatalf("%d stretches", n)
 	}
@@ -165,12 +155,7 @@ func TestVerdicts(t *testing.T) {
 func TestMarkdownGolden(t *testing.T) {
 	for i, tt := range datasets {
 		t.Run(tt.name, func(t *testing.T) {
-			m := newMade(t, uint64(i+1))
-			f := tt.make(m)
-			r, err := New(m.dataset(), f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			_, r := reported(t, i)
 			var got bytes.Buffer
 			if err := r.Markdown(&got); err != nil {
 				t.Fatal(err)

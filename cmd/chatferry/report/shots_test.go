@@ -30,12 +30,7 @@ func TestShots(t *testing.T) {
 	}
 	for i, tt := range datasets {
 		t.Run(tt.name, func(t *testing.T) {
-			m := newMade(t, uint64(i+1))
-			f := tt.make(m)
-			r, err := New(m.dataset(), f)
-			if err != nil {
-				t.Fatal(err)
-			}
+			m, r := reported(t, i)
 			r.Months = manyMonths(m)
 			var page bytes.Buffer
 			if err := r.HTML(&page); err != nil {

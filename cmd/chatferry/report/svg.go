@@ -92,12 +92,24 @@ func (d *drawing) grid(a axis, left, right, y, height float64) {
 		if v > a.top*1.0001 {
 			return
 		}
-		at := y - height*v/a.top
-		class := "grid"
-		if i == 0 {
-			class = "base"
-		}
-		d.line(left, at, right, at, class)
-		d.text(left-6, at+4, "end", "tick", a.label(v))
+		d.level(left, right, y-height*v/a.top, a.label(v), i == 0)
 	}
+}
+
+// level draws a line across a chart with what it means, the lowest one stronger.
+func (d *drawing) level(left, right, y float64, label string, lowest bool) {
+	class := "grid"
+	if lowest {
+		class = "base"
+	}
+	d.line(left, y, right, y, class)
+	d.text(left-6, y+4, "end", "tick", label)
+}
+
+// slim is the width of a bar that has that much room.
+func slim(room float64) float64 {
+	if room > 3 {
+		room--
+	}
+	return max(0.5, room)
 }

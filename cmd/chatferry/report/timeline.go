@@ -118,14 +118,11 @@ func stretches(runs []Run) []Stretch {
 
 // spread adds a Part that was carried from that time until its commit.
 func (t *Timeline) spread(p *checkpoint.PartState, from time.Time) {
-	s := t.at(p.At)
-	if s == nil {
-		return
-	}
+	s := &t.Stretch[t.index(p.At)]
 	if from.Before(s.From) {
 		from = s.From
 	}
-	step := time.Duration(t.StepS * float64(time.Second))
+	step := t.step()
 	end := min(max(0, p.At.Sub(s.From)), time.Duration(len(s.Intervals))*step)
 	begin := min(from.Sub(s.From), end)
 	// What lies before a point is rounded, not what lies between two, so that nothing is lost.
@@ -152,16 +149,46 @@ func part(n int64, share float64) int64 {
 	return int64(float64(n) * share)
 }
 
-// at is the Stretch in which something was committed. Of clocks that went wrong it is the nearest before.
-func (t *Timeline) at(when time.Time) *Stretch {
-	if len(t.Stretch) == 0 {
-		return nil
-	}
-	s := &t.Stretch[0]
+// datedInterval is an Interval with its time.
+type datedInterval struct {
+	Interval
+	From, To time.Time
+	stretch  int // its number
+}
+
+// each calls yield with all intervals in order.
+func (t *Timeline) each(yield func(datedInterval) bool) {
+	step := t.step()
 	for i := range t.Stretch {
-		if !t.Stretch[i].From.After(when) {
-			s = &t.Stretch[i]
+		s := &t.Stretch[i]
+		for j, n := range s.Intervals {
+			from := s.From.Add(time.Duration(j) * step)
+			to := from.Add(step)
+			if to.After(s.To) {
+				to = s.To
+			}
+			if !yield(datedInterval{n, from, to, i}) {
+				return
+			}
 		}
 	}
-	return s
+}
+
+// rate is in records a second. The last interval of a Stretch may be so short that its rate says nothing: it counts as a
+// quarter of a step at least.
+func (n *datedInterval) rate(stepS float64) float64 {
+	return float64(n.Records) / max(n.To.Sub(n.From).Seconds(), stepS/4)
+}
+
+func (t *Timeline) step() time.Duration { return time.Duration(t.StepS * float64(time.Second)) }
+
+// index is the number of the Stretch that a time lies in; of clocks that went wrong, of the nearest before.
+func (t *Timeline) index(when time.Time) int {
+	at := 0
+	for i := range t.Stretch {
+		if !t.Stretch[i].From.After(when) {
+			at = i
+		}
+	}
+	return at
 }
