@@ -6,6 +6,7 @@ CHATS  ?= 2000
 KILLS  ?= 10000
 SEED   ?= 1
 FUZZTIME ?= 60s
+SHOTS  ?= dist/report-shots
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -X main.version=$(VERSION)
 
@@ -16,7 +17,7 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install release release-check demo demo-s3 test lint schedules unit race plant plant-some crash soak fuzz bench clean
+.PHONY: help build install release release-check demo demo-s3 test lint schedules unit race plant plant-some crash soak fuzz bench report-shots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,6 +82,10 @@ plant: ## plant every bug into the commit protocol; the tests must find each
 
 plant-some: ## plant one bug in six
 	$(if $(FAST),TMPDIR=$(FAST)) $(GO) run ./checkpoint/internal/plant -every 6
+
+report-shots: ## draw the pages of report with chromium, into SHOTS, for people to look at
+	@mkdir -p $(SHOTS)
+	CHATFERRY_SHOTS=$(abspath $(SHOTS)) $(TEST) -count=1 -run TestShots -v ./cmd/chatferry/report
 
 crash: ## kill the real program KILLS times at random, and compare byte for byte
 	$(TEST) -timeout 0 -v -run TestKilledAtRandom ./cmd/chatferry/endtoend -kills $(KILLS) -kills-seed $(SEED)

@@ -96,13 +96,22 @@ func (a *app) printResult(r *result) error {
 
 // printJSON prints v as one indented object on stdout.
 func (a *app) printJSON(v any) error {
-	data, err := json.MarshalIndent(v, "", "  ")
+	data, err := indented(v)
 	if err != nil {
-		return fmt.Errorf("print the result: %w", err)
+		return err
 	}
 	a.printed = true
-	_, err = a.stdout.Write(append(data, '\n'))
+	_, err = a.stdout.Write(data)
 	return printError(err)
+}
+
+// indented is v as one indented object.
+func indented(v any) ([]byte, error) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("print the result: %w", err)
+	}
+	return append(data, '\n'), nil
 }
 
 // printError is the error of a result that could not be written to stdout.

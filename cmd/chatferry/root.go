@@ -63,6 +63,7 @@ func newRoot(a *app) *cobra.Command {
 		newCompactCommand(a),
 		newStatusCommand(a),
 		newVerifyCommand(a),
+		newReportCommand(a),
 		newFilesCommand(a),
 		newQuarantineCommand(a),
 		newInspectCommand(a),

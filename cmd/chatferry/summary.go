@@ -10,6 +10,7 @@ import (
 
 	"chatferry"
 	"chatferry/cmd/chatferry/progress"
+	"chatferry/cmd/chatferry/settle"
 )
 
 // writeSummary tells a person what became of a run: the books by stream, what the dataset holds, what was put aside and
@@ -134,6 +135,9 @@ const mostIgnored = 10
 func explainExclusion(reason string) string {
 	if network, ok := strings.CutPrefix(reason, "message:"); ok {
 		return "Zendesk Message conversations (" + printable(network) + "), which the upgrade does not carry over"
+	}
+	if reason == settle.ReasonDeleted {
+		return "deleted at the source, and taken out by --drop-deleted"
 	}
 	return ""
 }

@@ -12,8 +12,8 @@ import (
 	"chatferry/transform"
 )
 
-// reasonDeleted is why a record is excluded that was deleted at the source.
-const reasonDeleted = "deleted"
+// ReasonDeleted is why a record is excluded that was deleted at the source.
+const ReasonDeleted = "deleted"
 
 // source names a record by where it was read.
 type source struct{ shard, offset int64 }
@@ -109,7 +109,7 @@ func (l *departure) depart(rec arrow.Record, out *drops, file string, from int32
 		case superseded != nil && superseded.has(row):
 			e.Disposition, to = chatferry.Superseded, checkpoint.Superseded
 		case deleted != nil && deleted.has(row):
-			e.Disposition, e.Reason, to = chatferry.Excluded, reasonDeleted, checkpoint.Excluded(reasonDeleted)
+			e.Disposition, e.Reason, to = chatferry.Excluded, ReasonDeleted, checkpoint.Excluded(ReasonDeleted)
 		case gone != nil && gone.has(row):
 			e.Disposition, e.Reason, to = chatferry.Superseded, reasonGone, checkpoint.Superseded
 		default:
@@ -178,7 +178,7 @@ func (l *departure) stay(rec arrow.Record, shard, offset int) ([]int, error) {
 func (l *departure) moved() []checkpoint.Move {
 	var out []checkpoint.Move
 	for _, id := range l.parts {
-		for _, to := range []checkpoint.Column{checkpoint.Superseded, checkpoint.Excluded(reasonDeleted)} {
+		for _, to := range []checkpoint.Column{checkpoint.Superseded, checkpoint.Excluded(ReasonDeleted)} {
 			if t := l.moves[moved{id, to}]; t != nil {
 				out = append(out, checkpoint.Move{Shard: id.Shard, Seq: id.Seq, From: checkpoint.Loaded, To: to, Tally: *t})
 			}
