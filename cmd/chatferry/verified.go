@@ -115,7 +115,8 @@ func (v *verified) sentence() string {
 	case v.Depth == "quick":
 		return "the logs are sound, and all files are there with their sizes; none was read"
 	case v.Depth == "sample":
-		return "nothing is wrong with " + v.Sample + " of the files, the logs, and the names and sizes of all"
+		return fmt.Sprintf("nothing is wrong with the %s of %s that were read, the logs, and the names and sizes of all",
+			progress.Count(v.FilesRead), countOf(v.Files, "file"))
 	case !v.Complete:
 		return "what is committed is whole; the dataset is not complete yet"
 	}

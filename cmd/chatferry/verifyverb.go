@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -73,15 +74,17 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 	defer finish()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stopped := make(chan struct{})
-	defer close(stopped)
-	go func() {
+	var watching sync.WaitGroup
+	defer watching.Wait()
+	ended := make(chan struct{})
+	defer close(ended)
+	watching.Go(func() {
 		select {
 		case <-request.asked: // there is nothing to be sealed
 			cancel(request.cause)
-		case <-stopped:
+		case <-ended:
 		}
-	}()
+	})
 
 	t, err := a.openTarget(ctx, root, &s.Config)
 	if err != nil {

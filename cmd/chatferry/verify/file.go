@@ -56,6 +56,9 @@ func (v *verifier) readFile(ctx context.Context, f *checkpoint.InventoryFile, vi
 	if ctx.Err() != nil {
 		return false, context.Cause(ctx)
 	}
+	if chatferry.KindOf(err) != chatferry.KindUnexpected {
+		return false, fmt.Errorf("read %s: %w", f.Name, err)
+	}
 	if err != nil {
 		v.fail(f, Finding{Kind: Content, What: "its bytes are right, but it cannot be read: " + err.Error()})
 		return false, nil
@@ -94,10 +97,11 @@ func (v *verifier) take(ctx context.Context, file load.ReadFile) (held io.Reader
 	return file, sum, nil
 }
 
-// unreadable reports whether a file is there and its disk does not give it. What keeps everything from being read is
-// another matter.
+// unreadable reports whether a file is there and its disk does not give it. A store that does not answer is another
+// matter: its errors have a Kind.
 func unreadable(err error) bool {
-	return errors.Is(err, syscall.EIO) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF)
+	return chatferry.KindOf(err) == chatferry.KindUnexpected &&
+		(errors.Is(err, syscall.EIO) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF))
 }
 
 // visitor is given what files hold.
