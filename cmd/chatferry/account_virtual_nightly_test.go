@@ -51,6 +51,9 @@ func TestNightlyRuns(t *testing.T) {
 		if most > 800 {
 			t.Errorf("seed %d: there were %d files", seed, most)
 		}
+		if e := v.program(t.Context(), "verify", v.root); e.code != exitDone {
+			t.Errorf("seed %d: verify ended with %d: %s%s", seed, e.code, e.stdout, e.stderr)
+		}
 		kept := v.rows()
 		before := v.dataset()
 		v.root = filepath.Join(t.TempDir(), "fresh")
