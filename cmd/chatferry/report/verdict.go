@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"chatferry"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -37,7 +38,11 @@ func (r *Report) judge(f *Facts) Verdict {
 	}
 	switch {
 	case f.Differs != nil:
-		v.Level, v.Sentence = Differs, "Something is wrong: "+f.Escape(f.Differs.Error())+"."
+		what := f.Differs.Error()
+		if hint := chatferry.HintOf(f.Differs); hint != "" {
+			what += "; " + hint
+		}
+		v.Level, v.Sentence = Differs, "Something is wrong: "+f.Escape(what)+"."
 	case f.State == Empty:
 		v.Level, v.Sentence = Incomplete, "Nothing is there yet: no run was begun."
 	case f.State == Working:
