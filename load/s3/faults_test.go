@@ -220,7 +220,7 @@ func (r *real) carry(t *testing.T, large bool, p plan) (repeated int, seen map[k
 	o.Endpoint, o.Attempts, o.MaxBackoff = r.proxy.url, 2, time.Nanosecond
 	r.proxy.begin(p)
 	repeated = setting{
-		first: open(t, o), other: open(t, o), truth: truth, partBytes: objectstore.MinPart, heal: r.proxy.heal,
+		first: open(t, o), other: open(t, o), truth: truth, partBytes: objectstore.MinPart, heal: func() error { r.proxy.heal(); return nil },
 	}.carry(t, large)
 	return repeated, r.proxy.seen
 }
