@@ -74,7 +74,7 @@ race: ## the tests under the race detector
 	$(TEST) -race -timeout 25m $$($(GO) list ./... | grep -v -e /endtoend -e '/checkpoint$$' -e /settle -e '/rehearsal/' -e /s3 -e '/cmd/chatferry$$')
 	$(TEST) -race -timeout 25m -run 'Contract|Read|Publish|Stage|List|Open|Close' ./load/s3 ./extract/dump/s3dump
 	CHATFERRY_SCHEDULES=300 $(TEST) -race -timeout 25m -run 'Schedule|Load|Lock|Watch|Begin|Refuses' ./checkpoint
-	$(TEST) -race -timeout 25m -skip 'LongRun|MovingAccount|Nightly' ./cmd/chatferry
+	$(TEST) -race -timeout 25m -skip 'LongRun|MovingAccount|Nightly|AtRest|UnderNoise|FaultsThatLast|VerifyOfSound|VerifyFinds' ./cmd/chatferry
 	$(TEST) -race -timeout 25m -run 'Lossless|Sweep' ./cmd/chatferry/endtoend
 
 plant: ## plant every bug into the commit protocol; the tests must find each
