@@ -17,7 +17,7 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install release release-check demo demo-s3 test lint schedules unit race plant plant-some crash soak fuzz bench report-shots clean
+.PHONY: help build install release release-check demo demo-s3 test check lint schedules unit race plant plant-some crash soak fuzz bench report-shots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,7 +44,9 @@ demo-s3: build $(TOOLS)/versitygw ## the same with S3 on both ends, against a st
 	@rm -rf demo-s3
 	$(GO) run ./.ci/s3demo -chats $(CHATS)
 
-test: lint schedules unit race plant-some ## everything that CI runs, under 15 minutes on two cores
+test: lint schedules unit ## the tests, under 15 minutes on two cores
+
+check: test race plant-some ## everything that CI runs: the tests, some again under the race detector, planted bugs
 
 lint: $(TOOLS)/staticcheck ## gofumpt, vet and staticcheck
 	@out="$$($(TOOLS)/gofumpt -l $$(git ls-files '*.go'))"; test -z "$$out" || { echo "not gofumpt-clean:"; echo "$$out"; exit 1; }
@@ -71,7 +73,8 @@ unit: ## the tests, those that kill the real program included
 # The protocol's sweeps, the faults of buckets and the rehearsal's servers are long under the race detector, and one
 # goroutine or exercised by the program's own tests: of them the parts that run side by side are tried.
 race: ## the tests under the race detector
-	$(TEST) -race -timeout 25m $$($(GO) list ./... | grep -v -e /endtoend -e '/checkpoint$$' -e /settle -e '/rehearsal/' -e /s3 -e '/cmd/chatferry$$')
+	$(TEST) -race -timeout 25m $$($(GO) list ./... | grep -v -e /endtoend -e '/checkpoint$$' -e /settle -e '/rehearsal/' -e /s3 -e /objectstore/ -e /hydrate -e '/extract/api$$' -e '/cmd/chatferry$$')
+	$(TEST) -race -timeout 25m -skip 'ThirtyHours|QuietServer|FullSecond|CapBisects|Noise' ./extract/api
 	$(TEST) -race -timeout 25m -run 'Contract|Read|Publish|Stage|List|Open|Close' ./load/s3 ./extract/dump/s3dump
 	CHATFERRY_SCHEDULES=300 $(TEST) -race -timeout 25m -run 'Schedule|Load|Lock|Watch|Begin|Refuses' ./checkpoint
 	$(TEST) -race -timeout 25m -skip 'LongRun|MovingAccount|Nightly|AtRest|UnderNoise|FaultsThatLast|VerifyOfSound|VerifyFinds' ./cmd/chatferry
