@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"chatferry"
 	"chatferry/checkpoint/atomicfile/faultfs"
 )
 
@@ -104,5 +105,37 @@ func TestRunDoneNamesWhatGrew(t *testing.T) {
 	}
 	if _, err := Load(t.Context(), NewDiskLogs(p)); err == nil || !strings.Contains(err.Error(), name) {
 		t.Errorf("the end of a log is gone, and the error is %v", err)
+	}
+}
+
+// A Shard that was open when a run ended is named again once it has gone on.
+func TestRunDoneNamesAShardAgain(t *testing.T) {
+	disk, load := faultfs.NewDisk(), workload{shards: 1, parts: 2}
+	p := &process{workload: load, fsys: disk.Process(nil), name: "first"}
+	if err := p.begin(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shard := load.shard(0)
+	if err := p.run.AddShards(t.Context(), []chatferry.Shard{shard}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.run.OpenShard(t.Context(), &shard); err != nil {
+		t.Fatal(err)
+	}
+	first, err := p.run.Done(t.Context(), End{Verdict: "without what the source did not give"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&process{workload: load, fsys: disk.Process(nil), name: "second"}).work(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	d, err := Load(t.Context(), NewDiskLogs(disk.Process(nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := shard.ID.String()
+	before, after := first.Heads[log], d.Runs()[1].Done.Heads[log]
+	if before.N == 0 || after.N != d.Shards[0].N || after.N <= before.N {
+		t.Errorf("the heads of the log are %+v and then %+v; it has %d records", before, after, d.Shards[0].N)
 	}
 }
