@@ -20,6 +20,11 @@ func (p *Pipeline) Run(ctx context.Context, shards []*Shard, stop <-chan struct{
 	ctx, r.cancel = context.WithCancelCause(ctx)
 	defer r.cancel(nil)
 
+	select {
+	case <-stop: // also when nobody comes to notice it below, since all is done in an instant
+		r.stopReading()
+	default:
+	}
 	// The first failure stops the other Lanes as a request would; being fenced off stops them at once.
 	queue := make(chan *Shard)
 	var lanes sync.WaitGroup

@@ -22,6 +22,16 @@ type stopRequest struct {
 	asked chan struct{} // closed: read no further
 	once  sync.Once
 	cause error // set before asked is closed
+
+	deadline time.Duration
+	late     time.Time // when the deadline comes; zero: there is none
+}
+
+// look makes the request if the deadline has come, however busy the machine is with other things than noticing it.
+func (r *stopRequest) look() {
+	if !r.late.IsZero() && !time.Now().Before(r.late) {
+		r.stop(stopCause(fmt.Sprintf("the deadline of %s has come", period(r.deadline))))
+	}
 }
 
 // stop asks the run to end for a reason, which is an error of the Kind with which it then ends.
@@ -51,7 +61,7 @@ func (r *stopRequest) reason(err error) error {
 // SIGPIPE is ignored meanwhile: that a pager or a log collector went away is no reason to end a run of many hours.
 func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Context, *stopRequest, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	request := &stopRequest{asked: make(chan struct{})}
+	request := &stopRequest{asked: make(chan struct{}), deadline: deadline}
 	caught := []os.Signal{syscall.SIGINT, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
 		caught = append(caught, syscall.SIGHUP)
@@ -63,6 +73,7 @@ func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Co
 
 	var late <-chan time.Time
 	if deadline > 0 {
+		request.late = time.Now().Add(deadline) // before the timer begins, so that it has come when that fires
 		late = time.After(deadline)
 	}
 	ended := make(chan struct{})
@@ -76,7 +87,7 @@ func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Co
 			case <-ended:
 				return
 			case <-late:
-				request.stop(stopCause(fmt.Sprintf("the deadline of %s has come", period(deadline))))
+				request.look()
 			case <-asked:
 				asked, grace = nil, time.After(stopGrace)
 			case <-grace:
