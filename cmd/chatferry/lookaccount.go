@@ -52,8 +52,8 @@ func (a *accountSupply) lookFor(ctx context.Context, states []checkpoint.ShardSt
 		if something {
 			continue
 		}
-		until := r.Until
-		if until.IsZero() {
+		until := r.Until.Add(-time.Second) // a range ends before its bound, a watermark is the last second that was read
+		if r.Until.IsZero() {
 			until = r.Begun // it is claimed by no watermark
 		}
 		if until.Before(proven) {

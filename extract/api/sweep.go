@@ -72,7 +72,7 @@ func NewSweeper(o SweepOptions) *Sweeper {
 }
 
 // Still notes that a Stream was read, from where its next sweep would begin up to a time which lies at least Overlap in the
-// past, and that all of it is held already. It is complete up to that time, and needs no sweep.
+// past and is included, and that all of it is held already. It is complete up to that time, and needs no sweep.
 func (w *Sweeper) Still(stream chatferry.Stream, until time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,7 +192,7 @@ func (w *Sweeper) Next(now time.Time, shards []State, next chatferry.ShardID) Sw
 
 // Looks returns a Shard for each Stream that was read to its end once and is to be read on: what its next sweep would
 // read, up to where every change shows by now. The Shards have no ids and are not for the log; if the dataset holds all
-// that they give, Still may be called with their Until. Where that is not behind Since there is nothing to read. With
+// that they give, Still may be called with the last second before their Until. Where that is not behind Since there is nothing to read. With
 // Overlap 0 they have no Until: an account at rest is read to its proven end.
 func (w *Sweeper) Looks(now time.Time, shards []State) []chatferry.Shard {
 	var out []chatferry.Shard
