@@ -57,8 +57,15 @@ func Load(ctx context.Context, logs LogStore) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &Dataset{facts: newFacts(f, begin)}
-	return d, d.read(ctx, logs)
+	return readInto(ctx, logs, &Dataset{facts: newFacts(f, begin)})
+}
+
+// readInto reads what is new into d. A Dataset that was read in part is given to nobody.
+func readInto(ctx context.Context, logs LogStore, d *Dataset) (*Dataset, error) {
+	if err := d.read(ctx, logs); err != nil {
+		return nil, err
+	}
+	return d, nil
 }
 
 // Later returns the dataset as it is now: it reads only what is new in the logs since d was read, and nothing of Shards that
@@ -71,8 +78,7 @@ func (d *Dataset) Later(ctx context.Context, logs LogStore) (*Dataset, error) {
 	if begin != d.facts.begin {
 		return Load(ctx, logs) // it was discarded, and begun anew
 	}
-	later := d.clone(d.facts.clone())
-	return later, later.read(ctx, logs)
+	return readInto(ctx, logs, d.clone(d.facts.clone()))
 }
 
 // clone returns a Dataset with other facts that shares no memory with d that is written to.
