@@ -20,16 +20,17 @@ type Config struct {
 	Chats       int64
 	Compression rehearsal.Compression
 	Lanes       int           // of the whole; the stages alone run on one
-	Least       time.Duration // each stage is repeated until it has run that long
+	Rounds      int           // in each, the stages and their floors take turns; at least one
+	Least       time.Duration // in a round each of them is repeated until it has run that long
 	Folder      string        // for the dump and the datasets; made and removed by Run
 }
 
 // DefaultConfig is what `chatferry bench` measures unless told otherwise.
 func DefaultConfig() Config {
-	return Config{Seed: 1, Chats: 20_000, Compression: rehearsal.Gzip, Lanes: runtime.GOMAXPROCS(0), Least: 2 * time.Second}
+	return Config{Seed: 1, Chats: 20_000, Compression: rehearsal.Gzip, Lanes: runtime.GOMAXPROCS(0), Rounds: 3, Least: 700 * time.Millisecond}
 }
 
-// Figure is what one stage did.
+// Figure is what one stage or floor did, in all rounds.
 type Figure struct {
 	Stage   string        `json:"stage"`
 	Bytes   int64         `json:"bytes"` // of JSON, uncompressed
@@ -39,6 +40,13 @@ type Figure struct {
 	CPU     time.Duration `json:"cpu_ns"` // of the whole process: user and system
 	Allocs  uint64        `json:"allocs"`
 	Alloced uint64        `json:"alloc_bytes"`
+
+	// Of stages only. Floors are what no way of doing the stage's work can leave out; OfFloors is the processor time that
+	// they took for each byte, as a share of the stage's: 1 is as fast as can be. It is the median of the rounds.
+	Floors   []string `json:"floors,omitempty"`
+	OfFloors float64  `json:"of_floors,omitempty"`
+	// Share is the stage's processor time for each byte, as a share of the whole's; the median of the rounds.
+	Share float64 `json:"share,omitempty"`
 }
 
 // Report is what Run measured.
@@ -49,7 +57,8 @@ type Report struct {
 	Files       int64    `json:"files"`        // of the dataset
 	Written     int64    `json:"written_bytes"`
 	PeakRSS     int64    `json:"peak_rss_bytes"` // of the process, the making of the dump included
-	Figures     []Figure `json:"figures"`
+	Figures     []Figure `json:"figures"`        // of the stages, and at last of the whole
+	Floors      []Figure `json:"floors"`
 }
 
 // Run makes a dump and measures.
@@ -80,17 +89,8 @@ func run(ctx context.Context, c Config, dir string) (*Report, error) {
 		Machine:     fmt.Sprintf("%s/%s, %d processors, %s", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version()),
 		StoredBytes: b.stored.bytes,
 	}
-	for _, stage := range []struct {
-		name string
-		once once
-	}{
-		{"read", b.read}, {"decode", b.decode}, {"encode", b.encode}, {"whole", b.whole},
-	} {
-		f, err := b.measure(ctx, stage.name, stage.once)
-		if err != nil {
-			return nil, fmt.Errorf("measure %s: %w", stage.name, err)
-		}
-		report.Figures = append(report.Figures, f)
+	if err := b.measure(ctx, report); err != nil {
+		return nil, err
 	}
 	report.Files, report.Written = b.files, b.written
 	report.PeakRSS = peakRSS()
@@ -100,6 +100,7 @@ func run(ctx context.Context, c Config, dir string) (*Report, error) {
 // made is a dump that was made for a measurement.
 type made struct {
 	bytes  int64 // stored
+	files  []string
 	shards []chatferry.Shard
 	source *dump.Source
 }
@@ -109,7 +110,8 @@ func (b *bench) makeDump(ctx context.Context, name string, compression rehearsal
 	account := rehearsal.New(rehearsal.Options{Seed: b.Seed, Chats: b.Chats})
 	form := rehearsal.Form{Format: rehearsal.NDJSON, Compression: compression}
 	place := filepath.Join(b.dir, name)
-	if _, err := account.WriteDump(ctx, place, rehearsal.Uniform(form, rehearsal.Split{Records: max(1, b.Chats/8)})); err != nil {
+	written, err := account.WriteDump(ctx, place, rehearsal.Uniform(form, rehearsal.Split{Records: max(1, b.Chats/8)}))
+	if err != nil {
 		return made{}, fmt.Errorf("make the dump: %w", err)
 	}
 	listing, err := dump.List(ctx, []string{place}, dump.OpenLocal)
@@ -118,7 +120,13 @@ func (b *bench) makeDump(ctx context.Context, name string, compression rehearsal
 	}
 	listing = listing.Only(chatferry.Chats)
 	shards, err := listing.Plan(ctx, nil, nil, b.cuts, 1)
-	return made{listing.Bytes(), shards, dump.NewSource(listing, b.cuts)}, err
+	m := made{bytes: listing.Bytes(), shards: shards, source: dump.NewSource(listing, b.cuts)}
+	for _, f := range written.Files {
+		if f.Stream == chatferry.Chats {
+			m.files = append(m.files, filepath.Join(place, filepath.FromSlash(f.Path)))
+		}
+	}
+	return m, err
 }
 
 // cuts are those of a real dataset, with Shards small enough that every Lane has one.
@@ -128,9 +136,6 @@ func cuts() chatferry.Cuts {
 	return c
 }
 
-// once is one pass of a stage over the dump; it adds what it did.
-type once func(context.Context, *Figure) error
-
 func compressionName(c rehearsal.Compression) string {
 	switch c {
 	case rehearsal.Gzip:
@@ -139,25 +144,4 @@ func compressionName(c rehearsal.Compression) string {
 		return "zstd"
 	}
 	return "plain"
-}
-
-// measure repeats a stage until it has run for Least, and adds up.
-func (b *bench) measure(ctx context.Context, name string, once once) (Figure, error) {
-	f := Figure{Stage: name}
-	for f.Elapsed < b.Least || f.Elapsed == 0 {
-		runtime.GC()
-		var before, after runtime.MemStats
-		runtime.ReadMemStats(&before)
-		cpu, begun := cpuTime(), time.Now()
-		b.paused, b.pausedCPU = 0, 0
-		if err := once(ctx, &f); err != nil {
-			return f, err
-		}
-		f.Elapsed += time.Since(begun) - b.paused
-		f.CPU += cpuTime() - cpu - b.pausedCPU
-		runtime.ReadMemStats(&after)
-		f.Allocs += after.Mallocs - before.Mallocs
-		f.Alloced += after.TotalAlloc - before.TotalAlloc
-	}
-	return f, nil
 }

@@ -3,6 +3,8 @@ package bench
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -16,6 +18,9 @@ func (f Figure) PerSecond() float64 { return perSecond(f.Bytes, f.Elapsed.Second
 // disturbs less.
 func (f Figure) PerCPUSecond() float64 { return perSecond(f.Bytes, f.CPU.Seconds()) }
 
+// CPUPerGB is the processor time, in seconds, that the stage takes for 10^9 bytes of JSON.
+func (f Figure) CPUPerGB() float64 { return ratio(f.CPU.Seconds(), float64(f.Bytes)/1e9) }
+
 func perSecond(n int64, seconds float64) float64 {
 	if seconds <= 0 {
 		return 0
@@ -23,16 +28,34 @@ func perSecond(n int64, seconds float64) float64 {
 	return float64(n) / seconds
 }
 
-// Print writes the report as a table.
+// Print writes the report as tables.
 func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n%s\n\n", r.Config, r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "stage\tMB/s\tMB/s per CPU\trecords/s\trows/s\tallocs/record\tKB/record\t")
+	fmt.Fprintln(t, "stage\tMB/s\tMB/s per CPU\trows/s per CPU\tCPU s/GB\tallocs/record\tKB/record\tof floors\tof whole\t")
+	rest := 1.0
 	for _, f := range r.Figures {
 		n := max(1, f.Records)
-		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t\n", f.Stage, f.PerSecond()/MB, f.PerCPUSecond()/MB,
-			perSecond(f.Records, f.Elapsed.Seconds()), perSecond(f.Rows, f.Elapsed.Seconds()),
-			float64(f.Allocs)/float64(n), float64(f.Alloced)/float64(n)/1e3)
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.0f %%\t\n", f.Stage, f.PerSecond()/MB, f.PerCPUSecond()/MB,
+			perSecond(f.Rows, f.CPU.Seconds()), f.CPUPerGB(),
+			float64(f.Allocs)/float64(n), float64(f.Alloced)/float64(n)/1e3, f.OfFloors, 100*f.Share)
+		if f.Stage != whole {
+			rest -= f.Share
+		}
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nThe stages alone take %.0f %% of the whole's processor time; the rest are logs, publication and Lanes side by side.\n\n", 100*(1-rest))
+	fmt.Fprintln(t, "floor\tMB/s\tMB/s per CPU\tCPU s/GB\tof stage\t")
+	for _, f := range r.Floors {
+		var of []string
+		for _, s := range r.Figures {
+			if s.Stage != whole && slices.Contains(s.Floors, f.Stage) {
+				of = append(of, s.Stage)
+			}
+		}
+		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.1f\t%s\t\n", f.Stage, f.PerSecond()/MB, f.PerCPUSecond()/MB, f.CPUPerGB(), strings.Join(of, ", "))
 	}
 	if err := t.Flush(); err != nil {
 		return err

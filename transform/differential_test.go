@@ -220,12 +220,13 @@ func FuzzAgainstEncodingJSON(f *testing.F) {
 		}
 	}
 	good := map[chatferry.Stream]string{}
+	made := map[chatferry.Stream]*Transformer{} // making one takes longer than what it is tried with
 	for _, s := range streams {
-		good[s] = rehearsed(6, s, 1)[0]
+		good[s], made[s] = rehearsed(6, s, 1)[0], plainTransformer(s)
 	}
 	f.Fuzz(func(t *testing.T, stream uint8, raw string) {
 		s := streams[int(stream)%len(streams)]
-		if err := differ(plainTransformer(s), []string{good[s], raw, good[s]}); err != nil {
+		if err := differ(made[s], []string{good[s], raw, good[s]}); err != nil {
 			t.Fatal(err)
 		}
 	})
