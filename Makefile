@@ -17,7 +17,7 @@ FAST := $(shell f=$$(mktemp /dev/shm/chatferry.XXXXXX 2>/dev/null) && cp /bin/tr
 TEST := $(if $(FAST),TMPDIR=$(FAST)) $(GO) test
 
 .DEFAULT_GOAL := build
-.PHONY: help build install release release-check demo demo-s3 test check lint schedules unit race plant plant-some crash soak fuzz bench report-shots clean
+.PHONY: help build install release release-check demo demo-s3 test check lint schedules unit race plant plant-some crash soak fuzz bench bench-peers bench-scaling bench-memory bench-resume bench-gate report-shots clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,8 +114,31 @@ fuzz: ## fuzz what parses, FUZZTIME each
 		./extract/api:FuzzFetchAddress ./extract/rehearsal/faults:FuzzParse ./extract/rehearsal/chatapi:FuzzRequest; do \
 		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%:*}"; done
 
-bench: build ## throughput of reading, decoding, encoding and the whole
+bench: build ## throughput of reading, decoding, encoding and the whole, beside what cannot be left out
 	$(BIN) bench
+
+# How much, how often and where (a disk with room) the next ones measure: CHATS=, ROUNDS=, SIZES=, GB=, WORK=, JSON=1.
+RIG = $(GO) build -o bin/rig ./bench/rig && bin/rig
+RIGFLAGS = $(if $(ROUNDS),-rounds $(ROUNDS)) $(if $(WORK),-dir '$(WORK)') $(if $(JSON),-json)
+ifneq ($(origin CHATS),file)
+RIGFLAGS += -chats $(CHATS)
+endif
+
+bench-peers: build ## chatferry against DuckDB on the same dump, in turns (needs node and npm)
+	$(RIG) peers $(RIGFLAGS)
+
+bench-scaling: build ## cost per record of growing dumps (SIZES=10000,100000), and one processor against two
+	$(RIG) scaling $(RIGFLAGS) $(if $(SIZES),-sizes $(SIZES))
+
+bench-memory: build ## peak memory of runs over large and odd dumps (GB=1 of JSON) against --memory-limit
+	$(RIG) memory $(RIGFLAGS) $(if $(GB),-gb $(GB))
+
+bench-resume: build ## what a kill near the end costs, and how long long logs take to open, on disk and on S3
+	$(RIG) resume $(RIGFLAGS)
+	$(TEST) ./bench -run '^$$' -bench Opening -benchtime 3x -opening-records 10000
+
+bench-gate: ## fail if a stage is slower against its floor than the repository records (UPDATE=1 records)
+	$(RIG) gate $(RIGFLAGS) $(if $(UPDATE),-update)
 
 clean: ## remove what the targets made
 	rm -rf bin demo demo-s3 dist

@@ -22,10 +22,12 @@ func cpuTime() time.Duration {
 }
 
 // peakRSS is the most memory that this process has had, in bytes.
-func peakRSS() int64 {
-	rss := int64(usage().Maxrss)
+func peakRSS() int64 { return RSS(int64(usage().Maxrss)) }
+
+// RSS makes bytes of what the kernel says of a process's most memory.
+func RSS(maxrss int64) int64 {
 	if runtime.GOOS == "darwin" || runtime.GOOS == "ios" {
-		return rss
+		return maxrss
 	}
-	return rss << 10
+	return maxrss << 10
 }
