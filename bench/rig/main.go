@@ -31,19 +31,20 @@ type rig struct {
 
 // verb is one kind of measurement. Its flags are registered before the arguments are read.
 type verb struct {
-	name string
-	help string
-	make func(*flag.FlagSet) func(context.Context, *rig) (*table, error)
+	name  string
+	help  string
+	chats int64 // unless told otherwise
+	make  func(*flag.FlagSet) func(context.Context, *rig) (*table, error)
 }
 
 func verbs() []verb {
 	return []verb{
-		{"peers", "against DuckDB, on the same dump", peers},
-		{"scaling", "cost per record of growing dumps, and two processors against one", scaling},
-		{"memory", "peak memory against --memory-limit", memory},
-		{"resume", "what a kill costs", resume},
-		{"gate", "the stages against what is recorded", gate},
-		{"make", "make a dump of chats, for the others", makeDump},
+		{"peers", "against DuckDB, on the same dump", 120_000, peers},
+		{"scaling", "cost per record of growing dumps, and two processors against one", 1, scaling},
+		{"memory", "peak memory against --memory-limit", 1, memory},
+		{"resume", "what a kill costs", 120_000, resume},
+		{"gate", "the stages against what is recorded", 20_000, gate},
+		{"make", "make a dump of chats, for the others", 2000, makeDump},
 	}
 }
 
@@ -73,7 +74,7 @@ func run(ctx context.Context, args []string) (err error) {
 	r := &rig{}
 	flags := flag.NewFlagSet(all[i].name, flag.ContinueOnError)
 	flags.StringVar(&r.program, "program", "bin/chatferry", "chatferry")
-	flags.Int64Var(&r.chats, "chats", 120_000, "chats of the dump")
+	flags.Int64Var(&r.chats, "chats", all[i].chats, "chats of the dump")
 	flags.IntVar(&r.rounds, "rounds", 5, "how often everything is measured")
 	flags.BoolVar(&r.asJSON, "json", false, "print one JSON object")
 	parent := flags.String("dir", "", "folder on whose disk everything is made; the default is the one for temporary files")
