@@ -112,7 +112,7 @@ fuzz: ## fuzz what parses, FUZZTIME each
 		./transform:FuzzDecode ./transform:FuzzAgainstEncodingJSON ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
 		./load:FuzzReadQuarantine ./extract/api:FuzzCut ./extract/api:FuzzPosition ./extract/api:FuzzProveWhole ./extract/api:FuzzVisitorPosition \
 		./extract/api:FuzzFetchAddress ./extract/rehearsal/faults:FuzzParse ./extract/rehearsal/chatapi:FuzzRequest; do \
-		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%:*}"; done
+		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s "$${t%:*}"; done
 
 bench: build ## throughput of reading, decoding, encoding and the whole, beside what cannot be left out
 	$(BIN) bench
