@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 )
 
@@ -18,7 +19,7 @@ type Gate struct {
 func GateOf(r *Report) *Gate {
 	g := &Gate{Config: r.Config, Machine: r.Machine, Of: map[string]float64{}}
 	for _, f := range r.Figures {
-		g.Of[f.Stage] = f.OfFloors
+		g.Of[f.Stage] = math.Round(f.OfFloors*1000) / 1000 // what lies behind is noise
 	}
 	return g
 }

@@ -33,20 +33,20 @@ func (r *Report) Print(w io.Writer) error {
 	fmt.Fprintf(w, "%s\n%s\n\n", r.Config, r.Machine)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "stage\tMB/s\tMB/s per CPU\trows/s per CPU\tCPU s/GB\tallocs/record\tKB/record\tof floors\tof whole\t")
-	rest := 1.0
+	alone := 0.0
 	for _, f := range r.Figures {
 		n := max(1, f.Records)
 		fmt.Fprintf(t, "%s\t%.0f\t%.0f\t%.0f\t%.1f\t%.1f\t%.1f\t%.2f\t%.0f %%\t\n", f.Stage, f.PerSecond()/MB, f.PerCPUSecond()/MB,
 			perSecond(f.Rows, f.CPU.Seconds()), f.CPUPerGB(),
 			float64(f.Allocs)/float64(n), float64(f.Alloced)/float64(n)/1e3, f.OfFloors, 100*f.Share)
 		if f.Stage != whole {
-			rest -= f.Share
+			alone += f.Share
 		}
 	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "\nThe stages alone take %.0f %% of the whole's processor time; the rest are logs, publication and Lanes side by side.\n\n", 100*(1-rest))
+	fmt.Fprintf(w, "\nAlone, the stages take %.0f %% of the whole's processor time; what is missing to 100 %% are logs and publication.\n\n", 100*alone)
 	fmt.Fprintln(t, "floor\tMB/s\tMB/s per CPU\tCPU s/GB\tof stage\t")
 	for _, f := range r.Floors {
 		var of []string
