@@ -19,7 +19,7 @@ func newBenchCommand(a *app) *cobra.Command {
 		Use:   "bench",
 		Short: "Measure how fast this machine reads, decodes, encodes, and all of it together",
 		Long: "Measure how fast this machine carries a dump over: reading, decoding and encoding alone on one processor, " +
-			"and the whole. MB are those of JSON, uncompressed. The dump is made from a seed, so figures of two machines can be compared.",
+			"and the whole, each beside what cannot be left out of it. MB are those of JSON, uncompressed. The dump is made from a seed, so figures of two machines can be compared.",
 		Example: `  chatferry bench
   chatferry bench --chats 100000 --compression zstd --json`,
 		Args: takes(),
