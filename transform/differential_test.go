@@ -183,7 +183,7 @@ func TestDecoderAgainstEncodingJSONPlaces(t *testing.T) {
 			odd = append(odd, string([]byte{byte(c)}))
 		}
 	}
-	stride := 41 // of the odd bytes at one place; all of them come about
+	stride := 83 // of the odd bytes at one place; all of them come about
 	if soak {
 		stride = 1
 	}

@@ -123,9 +123,7 @@ func keyOf(s chatferry.Stream, r *reference) int {
 		}
 		switch f.kind {
 		case kindString:
-			if _, isText := v.(string); isText && strings.Contains(text, "\ufffd") && halfPair(r.raw) {
-				odd = odd || f.key // its column would make two keys one
-			}
+			odd = odd || f.key && halfPair(r.member(name)) // its column would make two keys one
 		case kindInt:
 			if !wholeInt64(text) {
 				odd = odd || f.key
@@ -161,10 +159,20 @@ func keyOf(s chatferry.Stream, r *reference) int {
 	return worst
 }
 
-var halfPairs = regexp.MustCompile(`(?i)\\ud[89a-f]`)
+// member is the text of a member of the record.
+func (r *reference) member(name string) []byte {
+	var members map[string]json.RawMessage
+	_ = json.Unmarshal(r.raw, &members) // it is an object
+	return members[name]
+}
 
-// halfPair reports whether a record may have half a surrogate pair in it.
-func halfPair(raw []byte) bool { return halfPairs.Match(raw) }
+var halfPairs = regexp.MustCompile(`%d[89ab]..%d[c-f]..|%d[89a-f]..`)
+
+// halfPair reports whether a JSON string has half a surrogate pair in it.
+func halfPair(text []byte) bool {
+	units, _ := jsonValue(text) // in hex where they are not plain
+	return slices.ContainsFunc(halfPairs.FindAllString(units, -1), func(m string) bool { return len(m) == len("%d83d") })
+}
 
 // wholeInt64 reports whether a JSON number has a value without fraction that fits 64 bits.
 func wholeInt64(text string) bool {
