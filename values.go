@@ -159,9 +159,21 @@ func (c *valueColumn) measure(sizes []int, from int) {
 		for i := range sizes {
 			sizes[i] += c.width
 		}
-	case c.nulls == 0 && c.elem == nil:
+	case c.width > 0:
 		for i := range sizes {
-			sizes[i] += 9 + int(c.offsets[from+i+1]-c.offsets[from+i])
+			sizes[i]++
+			if !c.null(from + i) {
+				sizes[i] += c.width - 1
+			}
+		}
+	case c.elem == nil:
+		last := c.offsets[from]
+		for i, end := range c.offsets[from+1 : from+1+len(sizes)] {
+			sizes[i]++
+			if !c.null(from + i) {
+				sizes[i] += 8 + int(end-last)
+			}
+			last = end
 		}
 	default:
 		for i := range sizes {
@@ -194,12 +206,32 @@ func (c *valueColumn) fill(b []byte, at []int, from int) {
 			b[p] = 0
 			at[i] = p + 1
 		}
-	case c.nulls == 0 && c.i64 != nil:
+	case c.i64 != nil:
 		for i, v := range c.i64[from : from+len(at)] {
 			p := at[i]
-			b[p] = 1
-			binary.LittleEndian.PutUint64(b[p+1:], uint64(v))
+			if c.null(from + i) {
+				b[p] = 0
+				at[i] = p + 1
+				continue
+			}
+			v8 := b[p : p+9]
+			v8[0] = 1
+			binary.LittleEndian.PutUint64(v8[1:], uint64(v))
 			at[i] = p + 9
+		}
+	case c.offsets != nil && c.elem == nil:
+		last := c.offsets[from]
+		for i, end := range c.offsets[from+1 : from+1+len(at)] {
+			p := at[i]
+			if c.null(from + i) {
+				b[p] = 0
+				at[i] = p + 1
+			} else {
+				b[p] = 1
+				binary.LittleEndian.PutUint64(b[p+1:], uint64(end-last))
+				at[i] = p + 9 + copy(b[p+9:], c.text[last:end])
+			}
+			last = end
 		}
 	default:
 		for i, p := range at {
@@ -217,7 +249,7 @@ func (c *valueColumn) put(b []byte, p, r int) int {
 	b[p] = 1
 	var word uint64
 	switch {
-	case c.text != nil || c.offsets != nil && c.elem == nil:
+	case c.offsets != nil && c.elem == nil:
 		from, to := c.offsets[r], c.offsets[r+1]
 		binary.LittleEndian.PutUint64(b[p+1:], uint64(to-from))
 		return p + 9 + copy(b[p+9:], c.text[from:to])

@@ -37,7 +37,7 @@ var ArrowBytes = arrowBytes
 // Encode writes the first rows of the Batches as one Parquet file and returns its size.
 func Encode(out io.Writer, batches []*chatferry.Batch) (int64, error) {
 	l := defaultLayout()
-	s, err := newFileSchema(batches[0].Rows[0].Record.Schema(), l)
+	s, err := newFileSchema(batches[0].Rows[0].Record.Schema())
 	if err != nil {
 		return 0, err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"sort"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -35,8 +36,13 @@ func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, err
 	registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
-	for _, c := range s.columns {
-		p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), pageCodec.Encode))
+	if w, ok := s.writers.Get().([]*chunk.Writer); ok {
+		p.columns = w
+	} else {
+		scratch := &chunk.Scratch{}
+		for _, c := range s.columns {
+			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), pageCodec.Encode, scratch))
+		}
 	}
 	_, err := io.WriteString(p.sink, parquetMagic)
 	return p, err
@@ -140,11 +146,14 @@ func (p *parquetWriter) writeChunk(meta *metadata.ColumnChunkMetaDataBuilder, c 
 		NumValues: c.Cells, IndexPageOffset: -1, CompressedSize: c.Stored(), UncompressedSize: c.Size,
 		DataPageOffset: p.sink.n + int64(len(c.Dictionary)),
 	}
-	pages := metadata.EncodingStats{DataEncodingStats: map[parquet.Encoding]int32{parquet.Encodings.Plain: c.DataPages}}
+	pages := metadata.EncodingStats{DataEncodingStats: map[parquet.Encoding]int32{}}
+	if c.Plain > 0 {
+		pages.DataEncodingStats[parquet.Encodings.Plain] = c.Plain
+	}
 	if c.Dictionary != nil {
 		info.DictPageOffset = p.sink.n
 		pages.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
-		pages.DataEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.RLEDict: c.DataPages}
+		pages.DataEncodingStats[parquet.Encodings.RLEDict] = c.Numbered
 	}
 	if statistics {
 		meta.SetStats(c.Statistics)
@@ -157,7 +166,16 @@ func (p *parquetWriter) writeChunk(meta *metadata.ColumnChunkMetaDataBuilder, c 
 	if _, err := p.sink.Write(c.Data); err != nil {
 		return err
 	}
-	return meta.Finish(info, c.Dictionary != nil, false, pages, nil)
+	if err := meta.Finish(info, c.Dictionary != nil, c.Dictionary != nil && c.Plain > 0, pages, nil); err != nil {
+		return err
+	}
+	// Arrow lists them in the order of a map.
+	stated := meta.Contents().MetaData.EncodingStats
+	sort.Slice(stated, func(i, j int) bool {
+		a, b := stated[i], stated[j]
+		return a.PageType > b.PageType || a.PageType == b.PageType && a.Encoding < b.Encoding
+	})
+	return nil
 }
 
 // close ends the file with its footer.
@@ -175,7 +193,10 @@ func (p *parquetWriter) close() error {
 	}
 	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	out.WriteString(parquetMagic)
-	_, err = p.sink.Write(out.Bytes())
+	if _, err = p.sink.Write(out.Bytes()); err == nil {
+		p.schema.writers.Put(p.columns)
+		p.columns = nil
+	}
 	return err
 }
 

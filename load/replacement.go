@@ -47,7 +47,7 @@ func (r *Replacement) begin(to chatferry.PartFile, k uint64, label string, s *ar
 			Generation: r.generation, Epoch: r.epoch, Seq: k, Label: label, Nonce: r.nonce, Name: to.Name,
 		})
 	}
-	f, err := newRowsFile(s, to, entries, r.sink.layout, create)
+	f, err := r.sink.newRowsFile(label, s, to, entries, create)
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", to.Name, err)
 	}

@@ -82,8 +82,8 @@ type rowsFile struct {
 	written contents
 }
 
-func newRowsFile(s *arrow.Schema, to chatferry.PartFile, entries entryTerms, l layout, create func() (Staging, error)) (*rowsFile, error) {
-	fs, err := newFileSchema(s, l)
+func (s *Sink) newRowsFile(label string, schema *arrow.Schema, to chatferry.PartFile, entries entryTerms, create func() (Staging, error)) (*rowsFile, error) {
+	fs, err := s.schema(label, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -91,11 +91,11 @@ func newRowsFile(s *arrow.Schema, to chatferry.PartFile, entries entryTerms, l l
 	if err != nil {
 		return nil, err
 	}
-	w, err := newParquetWriter(staging, fs, l)
+	w, err := newParquetWriter(staging, fs, s.layout)
 	if err != nil {
 		return nil, errors.Join(err, staging.Discard())
 	}
-	return &rowsFile{to: to, entries: entries, schema: s, staging: staging, w: w}, nil
+	return &rowsFile{to: to, entries: entries, schema: fs.arrow, staging: staging, w: w}, nil
 }
 
 func (f *rowsFile) write(rec arrow.Record) error {

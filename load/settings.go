@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/parquet"
@@ -45,11 +46,12 @@ type fileSchema struct {
 	columns []chunk.Column
 	parquet *schema.Schema
 	props   *parquet.WriterProperties
+	writers sync.Pool // of []*chunk.Writer, one for each column; their buffers are worth keeping
 }
 
 // newFileSchema translates an Arrow schema. Each of its columns is flat or a list of flat values, so that column i is
 // leaf i; anything else is an error.
-func newFileSchema(s *arrow.Schema, l layout) (*fileSchema, error) {
+func newFileSchema(s *arrow.Schema) (*fileSchema, error) {
 	out := &fileSchema{arrow: s}
 	bare := make([]arrow.Field, s.NumFields())
 	for i, f := range s.Fields() {
@@ -68,24 +70,14 @@ func newFileSchema(s *arrow.Schema, l layout) (*fileSchema, error) {
 		bare[i] = f
 	}
 	arrowProps := pqarrow.NewArrowWriterProperties()
-	named, err := pqarrow.ToParquet(arrow.NewSchema(bare, nil), parquet.NewWriterProperties(), arrowProps)
-	if err != nil {
-		return nil, fmt.Errorf("make a parquet schema: %w", err)
-	}
-	options := []parquet.WriterProperty{
+	out.props = parquet.NewWriterProperties(
 		parquet.WithVersion(parquet.V2_LATEST),
 		parquet.WithCompression(compress.Codecs.Zstd),
 		parquet.WithCompressionLevel(zstdLevel),
 		parquet.WithRootRepetition(parquet.Repetitions.Required), // the default makes strict readers refuse the file
 		parquet.WithCreatedBy(createdBy),
 		parquet.WithDictionaryDefault(false),
-	}
-	for i, c := range out.columns {
-		if c.Dictionary {
-			options = append(options, parquet.WithDictionaryFor(named.Column(i).Path(), true))
-		}
-	}
-	out.props = parquet.NewWriterProperties(options...)
+	)
 	sc, err := pqarrow.ToParquet(arrow.NewSchema(bare, nil), out.props, arrowProps)
 	if err != nil {
 		return nil, fmt.Errorf("make a parquet schema: %w", err)

@@ -7,6 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
+
+	"github.com/apache/arrow/go/v17/arrow"
 
 	"chatferry"
 )
@@ -16,6 +19,9 @@ type Sink struct {
 	store  Store
 	layout layout
 	nonce  func() string
+
+	mu      sync.Mutex
+	schemas map[string]*fileSchema // by Label
 }
 
 var (
@@ -26,7 +32,21 @@ var (
 // NewSink returns a Sink that builds Parts in a store.
 func NewSink(store Store) *Sink {
 	registerZstd()
-	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce}
+	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce, schemas: map[string]*fileSchema{}}
+}
+
+// schema returns what is needed to write files of an Arrow schema; of one Label it is mostly the same one.
+func (s *Sink) schema(label string, a *arrow.Schema) (*fileSchema, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.schemas[label]; known != nil && (known.arrow == a || known.arrow.Equal(a)) {
+		return known, nil
+	}
+	made, err := newFileSchema(a)
+	if err == nil {
+		s.schemas[label] = made
+	}
+	return made, err
 }
 
 func newNonce() string {
@@ -114,7 +134,7 @@ func (p *partWriter) rowsFile(r chatferry.Rows) (*rowsFile, error) {
 		entries = parentEntries(p.shard.Stream)
 	}
 	to := chatferry.PartFile{Kind: chatferry.FileRows, Table: r.Table, Name: RowsName(r.Table, p.shard.ID, p.seq)}
-	f, err := newRowsFile(r.Record.Schema(), to, entries, p.sink.layout, p.create(string(r.Table), to.Name))
+	f, err := p.sink.newRowsFile(string(r.Table), r.Record.Schema(), to, entries, p.create(string(r.Table), to.Name))
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", r.Table, err)
 	}
@@ -137,7 +157,7 @@ func (p *partWriter) writeLedger(entries []chatferry.LedgerEntry) error {
 	}
 	if p.ledger == nil {
 		to := chatferry.PartFile{Kind: chatferry.FileLedger, Name: LedgerName(p.shard.ID, p.seq)}
-		f, err := newRowsFile(ledgerSchema(), to, ledgerEntries, p.sink.layout, p.create(LabelLedger, to.Name))
+		f, err := p.sink.newRowsFile(LabelLedger, ledgerSchema(), to, ledgerEntries, p.create(LabelLedger, to.Name))
 		if err != nil {
 			return err
 		}

@@ -14,8 +14,11 @@ type dictionary struct {
 }
 
 func (d *dictionary) reset() {
+	if len(d.strings) > 1<<12 {
+		d.numbers = nil // a map keeps its size
+	}
 	clear(d.numbers)
-	d.strings, d.plain, d.last = d.strings[:0], d.plain[:0], 0
+	d.strings, d.plain, d.last = d.strings[:0], kept(d.plain), 0
 }
 
 // number returns the number of a string.

@@ -7,6 +7,9 @@
 // like is Parquet's: data pages of version 1, plain or dictionary encoding, levels in runs. The footer, and the way from a
 // page's header to its bytes, are arrow's.
 //
+// Strings are written with a dictionary if it halves the first 1,024 of a column chunk, and as long as it has not
+// outgrown a page; which is a function of the values and of where the arrays end, as every byte is.
+//
 // # What is proven
 //
 // A [Writer] takes a [Print] of the Arrow values that it was given: of their order, presence, lengths and bytes. [ReadBack]
@@ -26,7 +29,7 @@ type Column struct {
 	Kind       Kind // of its values, or of the elements of its lists
 	List       bool // a list of elements that may be null
 	Nullable   bool
-	Dictionary bool // few distinct strings
+	Dictionary bool // few distinct strings; of other strings the values decide
 	Bounds     bool // the statistics state a minimum and a maximum, not only the nulls
 }
 

@@ -7,9 +7,9 @@ const (
 	pageData       = 0
 	pageDictionary = 2
 
-	encodingPlain         = 0
-	encodingRuns          = 3
-	encodingRunsOfNumbers = 8 // RLE_DICTIONARY
+	encodingPlain   = 0
+	encodingRuns    = 3 // RLE
+	encodingNumbers = 8 // RLE_DICTIONARY
 )
 
 // appendPageHeader appends the header of a page of version 1 in Thrift's compact protocol. A field is the distance to the

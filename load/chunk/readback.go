@@ -58,7 +58,7 @@ func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, err
 }
 
 func (r *Reader) dictionary(c Column, p *file.DictionaryPage) error {
-	if !c.Dictionary || parquet.Encoding(p.Encoding()) != parquet.Encodings.Plain {
+	if c.Kind != String || parquet.Encoding(p.Encoding()) != parquet.Encodings.Plain {
 		return errors.New("a dictionary that was not written")
 	}
 	for b := p.Data(); len(b) > 0; {
@@ -170,10 +170,7 @@ func (r *Reader) readLevels(dst, b []byte, width, n int) (levels, rest []byte, e
 func (r *Reader) values(c Column, encoding parquet.Encoding, b []byte, n int) (values, error) {
 	v := values{n: n}
 	switch w := c.Kind.width(); {
-	case c.Dictionary:
-		if encoding != parquet.Encodings.RLEDict {
-			return v, fmt.Errorf("a page in the encoding %s", encoding)
-		}
+	case c.Kind == String && encoding == parquet.Encodings.RLEDict:
 		return v, r.numbered(&v, b)
 	case encoding != parquet.Encodings.Plain:
 		return v, fmt.Errorf("a page in the encoding %s", encoding)
