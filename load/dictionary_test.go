@@ -59,7 +59,7 @@ func TestDictionaryFollowsTheValues(t *testing.T) {
 		"long ones of all kinds": {func(i int) string { return strings.Repeat(various(i), 100) }, []string{"PLAIN:DATA"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			values := make([]string, 3000)
+			values := make([]string, 4000)
 			for i := range values {
 				values[i] = tt.value(i)
 			}

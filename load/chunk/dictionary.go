@@ -10,7 +10,9 @@ type dictionary struct {
 	numbers map[string]uint32
 	strings []string
 	plain   []byte // the strings as a plain page has them
-	last    uint32 // the number that was given last: neighbours are often the same
+	// recent holds, by a rough hash, the number plus 1 of the string that was met last: most strings come again soon,
+	// and to compare one costs less than to look it up.
+	recent [256]uint32
 }
 
 func (d *dictionary) reset() {
@@ -18,13 +20,15 @@ func (d *dictionary) reset() {
 		d.numbers = nil // a map keeps its size
 	}
 	clear(d.numbers)
-	d.strings, d.plain, d.last = d.strings[:0], kept(d.plain), 0
+	d.strings, d.plain = d.strings[:0], kept(d.plain)
+	clear(d.recent[:])
 }
 
 // number returns the number of a string.
 func (d *dictionary) number(s []byte) uint32 {
-	if int(d.last) < len(d.strings) && d.strings[d.last] == string(s) {
-		return d.last
+	slot := &d.recent[rough(s)]
+	if *slot > 0 && d.strings[*slot-1] == string(s) {
+		return *slot - 1
 	}
 	n, ok := d.numbers[string(s)]
 	if !ok {
@@ -37,8 +41,24 @@ func (d *dictionary) number(s []byte) uint32 {
 		d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
 		d.plain = append(d.plain, s...)
 	}
-	d.last = n
+	*slot = n + 1
 	return n
+}
+
+// rough hashes the length, the first and the last bytes of a string.
+func rough(s []byte) uint8 {
+	h := uint64(len(s))
+	switch {
+	case len(s) >= 8:
+		h ^= binary.LittleEndian.Uint64(s) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(s[len(s)-8:]), 29)
+	case len(s) >= 4:
+		h ^= uint64(binary.LittleEndian.Uint32(s))<<32 ^ uint64(binary.LittleEndian.Uint32(s[len(s)-4:]))
+	default:
+		for _, c := range s {
+			h = h<<8 ^ uint64(c)
+		}
+	}
+	return uint8(h * 0x9E3779B97F4A7C15 >> 56)
 }
 
 // width is the number of bits of a number, at least 1: some readers know no 0.
