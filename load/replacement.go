@@ -107,10 +107,14 @@ func (f *ReplacementFile) seal(ctx context.Context) (done chatferry.PartFile, er
 	if err := f.f.finish(); err != nil {
 		return done, err
 	}
-	if done, err = f.f.readBack(ctx); err != nil {
+	r, err := f.f.staging.Reopen(ctx)
+	if err != nil {
 		return done, err
 	}
-	done.Staging, done.StoreChecksum, err = f.f.stage(ctx)
+	if done, err = readBack(ctx, f.f, r); err != nil {
+		return done, err
+	}
+	done.Staging, done.StoreChecksum, err = f.f.staging.Stage(ctx)
 	return done, err
 }
 
@@ -119,5 +123,5 @@ func (f *ReplacementFile) Abort() error {
 	if f.err == nil {
 		f.err = errAborted
 	}
-	return f.f.discard()
+	return f.f.staging.Discard()
 }
