@@ -36,8 +36,8 @@ func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, err
 	registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
-	if w, ok := s.writers.Get().([]*chunk.Writer); ok {
-		p.columns = w
+	if w, ok := s.writers.Get().(*[]*chunk.Writer); ok {
+		p.columns = *w
 	} else {
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
@@ -194,8 +194,7 @@ func (p *parquetWriter) close() error {
 	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	out.WriteString(parquetMagic)
 	if _, err = p.sink.Write(out.Bytes()); err == nil {
-		p.schema.writers.Put(p.columns)
-		p.columns = nil
+		p.schema.writers.Put(&p.columns)
 	}
 	return err
 }

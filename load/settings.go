@@ -46,7 +46,7 @@ type fileSchema struct {
 	columns []chunk.Column
 	parquet *schema.Schema
 	props   *parquet.WriterProperties
-	writers sync.Pool // of []*chunk.Writer, one for each column; their buffers are worth keeping
+	writers sync.Pool // of *[]*chunk.Writer, one for each column; their buffers are worth keeping
 }
 
 // newFileSchema translates an Arrow schema. Each of its columns is flat or a list of flat values, so that column i is

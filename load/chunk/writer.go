@@ -18,7 +18,6 @@ type Scratch struct {
 	values values
 	body   []byte // of a page, uncompressed
 	stored []byte // of a page, compressed
-	levels []byte
 }
 
 // Writer builds the column chunks of one column, one row group after the other. What it is given it copies.
