@@ -14,19 +14,18 @@
 //
 // # Why files are read back
 //
-// The Parquet writer of arrow/go v17 drops errors: file.Writer.Close returns nil whatever happened, row groups that are
-// closed on the way to the next one lose theirs, WriteBatchSpaced ignores a failed page. So this package believes none of
-// its answers: [hashingSink] remembers the first error of the file for ever, counts and hashes what was written, row
-// groups are closed by hand, the footer is written by this package, and the finished file is decoded once more and
-// compared with the values that the Batches held.
+// Neither the writer nor the disk is believed: [hashingSink] remembers the first error of the file for ever, counts and
+// hashes what was written, and the finished file is decoded once more. What is read is held against what the Batches held,
+// column by column (package chunk), and the minima and maxima in its footer against its values, since a reader that
+// believes false ones skips rows in silence.
 //
 // # Parquet files
 //
+// Pages are made by package chunk; of arrow/go v17 only the footer, the way to the pages and their decompression are
+// used. Its column writers copy every value several times, drop errors (file.Writer.Close returns nil whatever happened),
+// state 0 distinct values, and keep minima and maxima as references into the Batches' memory.
+//
 // The bytes of a file depend on the values of its Batches and on where each Batch ends, and on nothing else: no time,
 // version, epoch or run stands in a file, compression uses one goroutine, and the settings in settings.go are constants
-// of the format. Dictionaries never fall back to plain encoding in the middle of a column, because v17 writes the list
-// of a column's encodings in random order when they do.
-//
-// String data of a Batch must not be overwritten after its release: v17's statistics refer to it until the row group is
-// written. The read-back compares statistics with the values, so a breach is an error and not a file that hides rows.
+// of the format.
 package load

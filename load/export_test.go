@@ -4,6 +4,7 @@ import (
 	"io"
 
 	"chatferry"
+	"chatferry/load/chunk"
 )
 
 // SetLayout makes row groups and pages small.
@@ -21,13 +22,13 @@ func (s *Sink) SetNonce(nonce string) { s.nonce = func() string { return nonce }
 func NewHashingSink(w io.Writer) io.Writer { return newHashingSink(w) }
 
 // Tamper changes what the writer of a parent table remembers of its rows, as if the file held others.
-func Tamper(w chatferry.PartWriter, change func(v, e *chatferry.Digest, rows *int64, groups []int64)) {
+func Tamper(w chatferry.PartWriter, change func(p *chunk.Print, rows *int64, groups []int64)) {
 	p := w.(*partWriter)
 	f := p.rows[p.shard.Stream.Parent()]
 	if err := f.w.endGroup(); err != nil {
 		panic(err)
 	}
-	change(&f.written.v, &f.written.e, &f.written.rows, f.w.groups)
+	change(&f.w.prints[0][1], &f.written.rows, f.w.groups)
 }
 
 // ArrowBytes is arrowBytes.
@@ -36,7 +37,7 @@ var ArrowBytes = arrowBytes
 // Encode writes the first rows of the Batches as one Parquet file and returns its size.
 func Encode(out io.Writer, batches []*chatferry.Batch) (int64, error) {
 	l := defaultLayout()
-	s, err := newFileSchema(batches[0].Rows[0].Record.Schema(), l)
+	s, err := newFileSchema(batches[0].Rows[0].Record.Schema())
 	if err != nil {
 		return 0, err
 	}

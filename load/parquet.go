@@ -1,31 +1,32 @@
 package load
 
 import (
-	"context"
+	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"math"
+	"sort"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
-	"github.com/apache/arrow/go/v17/parquet/file"
-	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/metadata"
 
 	"chatferry"
+	"chatferry/load/chunk"
 )
 
 // parquetWriter writes Arrow records of one schema as one Parquet file.
 type parquetWriter struct {
-	schema *fileSchema
-	layout layout
-	sink   *hashingSink
-	out    *footerSwitch
-	fw     *file.Writer
-	rgw    file.BufferedRowGroupWriter // nil between row groups
-	ctx    context.Context             // carries arrow's scratch memory, no deadline
-	levels columnLevels
+	schema  *fileSchema
+	layout  layout
+	sink    *hashingSink
+	meta    *metadata.FileMetaDataBuilder
+	columns []*chunk.Writer // of the open row group
 
-	groups     []int64 // rows of every finished row group
+	groups     []int64         // rows of every finished row group
+	prints     [][]chunk.Print // of its columns
 	groupRows  int64
 	groupBytes int64
 }
@@ -34,22 +35,17 @@ type parquetWriter struct {
 func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, error) {
 	registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
-	p.out = &footerSwitch{sink: p.sink}
-	p.ctx = pqarrow.NewArrowWriteContext(context.Background(), &s.ctx)
-	err := p.guard(func() error {
-		p.fw = file.NewParquetWriter(p.out, s.root, file.WithWriterProps(s.props))
-		return nil
-	})
-	return p, err
-}
-
-// guard runs a piece of arrow's code. The sink's error goes before whatever arrow says, and a panic is an error.
-func (p *parquetWriter) guard(f func() error) error {
-	err := recovered(f)
-	if p.sink.err != nil {
-		return p.sink.err
+	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
+	if w, ok := s.writers.Get().(*[]*chunk.Writer); ok {
+		p.columns = *w
+	} else {
+		scratch := &chunk.Scratch{}
+		for _, c := range s.columns {
+			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), pageCodec.Encode, scratch))
+		}
 	}
-	return err
+	_, err := io.WriteString(p.sink, parquetMagic)
+	return p, err
 }
 
 // recovered runs f and returns its error, or its panic as an error. It is for code of the arrow library only: it panics
@@ -103,20 +99,8 @@ func (p *parquetWriter) writePiece(rec arrow.Record, from, to, bytes int64) erro
 		rec = rec.NewSlice(from, to)
 		defer rec.Release()
 	}
-	if p.rgw == nil {
-		if err := p.beginGroup(); err != nil {
-			return err
-		}
-	}
 	for i, c := range rec.Columns() {
-		err := p.guard(func() error {
-			cw, err := p.rgw.Column(i)
-			if err != nil {
-				return err
-			}
-			return p.levels.write(p.ctx, cw, p.schema.arrow.Field(i), c)
-		})
-		if err != nil {
+		if err := p.columns[i].Append(c); err != nil {
 			return fmt.Errorf("column %s: %w", rec.ColumnName(i), err)
 		}
 	}
@@ -125,46 +109,72 @@ func (p *parquetWriter) writePiece(rec arrow.Record, from, to, bytes int64) erro
 	return nil
 }
 
-func (p *parquetWriter) beginGroup() error {
+// endGroup writes the open row group.
+func (p *parquetWriter) endGroup() error {
+	if p.groupRows == 0 {
+		return nil
+	}
 	if len(p.groups) >= math.MaxInt16 {
 		return fmt.Errorf("%d row groups are more than one file may have", len(p.groups)+1)
 	}
-	return p.guard(func() error {
-		p.rgw = p.fw.AppendBufferedRowGroup()
-		for i := range p.rgw.NumColumns() {
-			cw, err := p.rgw.Column(i)
-			if err != nil {
-				return err
-			}
-			// v17 begins with a count of 0 distinct values, which readers may believe; a reset forgets it.
-			if s := cw.PageStatistics(); s != nil {
-				s.Reset()
-			}
-		}
-		return nil
-	})
-}
-
-// endGroup closes the open row group by hand: arrow's own way to the next one drops the error.
-func (p *parquetWriter) endGroup() error {
-	if p.rgw == nil {
-		return nil
-	}
-	err := p.guard(func() error {
-		n, err := p.rgw.NumRows()
+	group := p.meta.AppendRowGroup()
+	group.SetNumRows(int(p.groupRows))
+	prints := make([]chunk.Print, len(p.columns))
+	var size int64
+	for i, w := range p.columns {
+		c, err := w.Finish()
 		if err != nil {
+			return fmt.Errorf("column %s: %w", p.schema.arrow.Field(i).Name, err)
+		}
+		prints[i] = c.Print
+		size += c.Size
+		if err := p.writeChunk(group.NextColumnChunk(), &c, !p.schema.columns[i].List); err != nil {
 			return err
 		}
-		if int64(n) != p.groupRows {
-			return fmt.Errorf("parquet: a row group has %d rows instead of %d", n, p.groupRows)
-		}
-		return p.rgw.Close()
-	})
-	if err != nil {
+	}
+	if err := group.Finish(size, int16(len(p.groups))); err != nil {
 		return err
 	}
-	p.groups = append(p.groups, p.groupRows)
-	p.rgw, p.groupRows, p.groupBytes = nil, 0, 0
+	p.groups, p.prints = append(p.groups, p.groupRows), append(p.prints, prints)
+	p.groupRows, p.groupBytes = 0, 0
+	return nil
+}
+
+// writeChunk writes a column chunk and enters it in the footer.
+func (p *parquetWriter) writeChunk(meta *metadata.ColumnChunkMetaDataBuilder, c *chunk.Chunk, statistics bool) error {
+	info := metadata.ChunkMetaInfo{
+		NumValues: c.Cells, IndexPageOffset: -1, CompressedSize: c.Stored(), UncompressedSize: c.Size,
+		DataPageOffset: p.sink.n + int64(len(c.Dictionary)),
+	}
+	pages := metadata.EncodingStats{DataEncodingStats: map[parquet.Encoding]int32{}}
+	if c.Plain > 0 {
+		pages.DataEncodingStats[parquet.Encodings.Plain] = c.Plain
+	}
+	if c.Dictionary != nil {
+		info.DictPageOffset = p.sink.n
+		pages.DictEncodingStats = map[parquet.Encoding]int32{parquet.Encodings.Plain: 1}
+		pages.DataEncodingStats[parquet.Encodings.RLEDict] = c.Numbered
+	}
+	if statistics {
+		meta.SetStats(c.Statistics)
+	}
+	if c.Dictionary != nil {
+		if _, err := p.sink.Write(c.Dictionary); err != nil {
+			return err
+		}
+	}
+	if _, err := p.sink.Write(c.Data); err != nil {
+		return err
+	}
+	if err := meta.Finish(info, c.Dictionary != nil, c.Dictionary != nil && c.Plain > 0, pages, nil); err != nil {
+		return err
+	}
+	// Arrow lists them in the order of a map.
+	stated := meta.Contents().MetaData.EncodingStats
+	sort.Slice(stated, func(i, j int) bool {
+		a, b := stated[i], stated[j]
+		return a.PageType > b.PageType || a.PageType == b.PageType && a.Encoding < b.Encoding
+	})
 	return nil
 }
 
@@ -173,14 +183,23 @@ func (p *parquetWriter) close() error {
 	if err := p.endGroup(); err != nil {
 		return err
 	}
-	p.out.capture = true
-	return p.guard(func() error {
-		if err := p.fw.Close(); err != nil {
-			return err
-		}
-		return writeFooter(p.sink, p.out.footer.Bytes())
-	})
+	m, err := p.meta.Finish()
+	if err != nil {
+		return fmt.Errorf("parquet: make the footer: %w", err)
+	}
+	var out bytes.Buffer
+	if _, err := m.WriteTo(&out, nil); err != nil {
+		return fmt.Errorf("parquet: make the footer: %w", err)
+	}
+	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
+	out.WriteString(parquetMagic)
+	if _, err = p.sink.Write(out.Bytes()); err == nil {
+		p.schema.writers.Put(&p.columns)
+	}
+	return err
 }
+
+const parquetMagic = "PAR1"
 
 // checkLength refuses a column whose text is longer than most.
 func checkLength(a arrow.Array, most int64) error {

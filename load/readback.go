@@ -10,6 +10,31 @@ import (
 	"chatferry"
 )
 
+// partFile is one file of a Part or a Replacement while it is built.
+type partFile interface {
+	// finish writes what is left to write.
+	finish() error
+	// file is where it lies.
+	file() Staging
+	// made is what was written.
+	made() chatferry.PartFile
+	// compare decodes a finished file and compares it with what was written.
+	compare(ctx context.Context, r ReadFile) error
+}
+
+// readBack reads a finished file, compares it with what was written and closes it.
+func readBack(ctx context.Context, f partFile, r ReadFile) (chatferry.PartFile, error) {
+	made := f.made()
+	err := compareBytes(r, made)
+	if err == nil {
+		err = f.compare(ctx, r)
+	}
+	if err != nil {
+		return made, errors.Join(readBackError(made.Name, err), r.Close())
+	}
+	return made, r.Close()
+}
+
 // compareBytes reads a whole file and compares its size and SHA-256 with those of what was written.
 func compareBytes(r ReadFile, want chatferry.PartFile) error {
 	if r.Size() != want.Size {

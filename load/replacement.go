@@ -47,7 +47,7 @@ func (r *Replacement) begin(to chatferry.PartFile, k uint64, label string, s *ar
 			Generation: r.generation, Epoch: r.epoch, Seq: k, Label: label, Nonce: r.nonce, Name: to.Name,
 		})
 	}
-	f, err := newRowsFile(s, to, entries, r.sink.layout, create)
+	f, err := r.sink.newRowsFile(label, s, to, entries, create)
 	if err != nil {
 		return nil, fmt.Errorf("begin %s: %w", to.Name, err)
 	}
@@ -107,10 +107,14 @@ func (f *ReplacementFile) seal(ctx context.Context) (done chatferry.PartFile, er
 	if err := f.f.finish(); err != nil {
 		return done, err
 	}
-	if done, err = f.f.readBack(ctx); err != nil {
+	r, err := f.f.staging.Reopen(ctx)
+	if err != nil {
 		return done, err
 	}
-	done.Staging, done.StoreChecksum, err = f.f.stage(ctx)
+	if done, err = readBack(ctx, f.f, r); err != nil {
+		return done, err
+	}
+	done.Staging, done.StoreChecksum, err = f.f.staging.Stage(ctx)
 	return done, err
 }
 
@@ -119,5 +123,5 @@ func (f *ReplacementFile) Abort() error {
 	if f.err == nil {
 		f.err = errAborted
 	}
-	return f.f.discard()
+	return f.f.staging.Discard()
 }

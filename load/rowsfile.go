@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/pqarrow"
+	"golang.org/x/sync/errgroup"
 
 	"chatferry"
+	"chatferry/load/chunk"
 )
 
 // entryTerms sums the Entry terms of the records that rows stand for.
@@ -47,7 +50,7 @@ func fixedColumn(rec arrow.Record, name string) (*array.FixedSizeBinary, error) 
 	return a, nil
 }
 
-// contents is what a file of rows holds: summed over the Batches, and again over what is read back.
+// contents is what a file of rows holds, summed over the Batches.
 type contents struct {
 	rows int64
 	v, e chatferry.Digest
@@ -80,8 +83,8 @@ type rowsFile struct {
 	written contents
 }
 
-func newRowsFile(s *arrow.Schema, to chatferry.PartFile, entries entryTerms, l layout, create func() (Staging, error)) (*rowsFile, error) {
-	fs, err := newFileSchema(s, l)
+func (s *Sink) newRowsFile(label string, schema *arrow.Schema, to chatferry.PartFile, entries entryTerms, create func() (Staging, error)) (*rowsFile, error) {
+	fs, err := s.schema(label, schema)
 	if err != nil {
 		return nil, err
 	}
@@ -89,21 +92,44 @@ func newRowsFile(s *arrow.Schema, to chatferry.PartFile, entries entryTerms, l l
 	if err != nil {
 		return nil, err
 	}
-	w, err := newParquetWriter(staging, fs, l)
+	w, err := newParquetWriter(staging, fs, s.layout)
 	if err != nil {
 		return nil, errors.Join(err, staging.Discard())
 	}
-	return &rowsFile{to: to, entries: entries, schema: s, staging: staging, w: w}, nil
+	return &rowsFile{to: to, entries: entries, schema: fs.arrow, staging: staging, w: w}, nil
 }
 
 func (f *rowsFile) write(rec arrow.Record) error {
-	if s := rec.Schema(); s != f.schema && !s.Equal(f.schema) {
-		return errors.New("the schema changed inside a Part")
+	if err := f.checkSchema(rec); err != nil {
+		return err
 	}
 	if err := f.written.add(rec, f.entries); err != nil {
 		return err
 	}
 	return f.w.write(rec)
+}
+
+// writeBeside is write, cut into two pieces that other goroutines do side by side.
+func (f *rowsFile) writeBeside(g *errgroup.Group, rec arrow.Record) error {
+	if err := f.checkSchema(rec); err != nil {
+		return err
+	}
+	named := func(err error) error {
+		if err != nil {
+			return fmt.Errorf("table %s: %w", f.to.Table, err)
+		}
+		return nil
+	}
+	g.Go(func() error { return named(f.w.write(rec)) })
+	g.Go(func() error { return named(f.written.add(rec, f.entries)) })
+	return nil
+}
+
+func (f *rowsFile) checkSchema(rec arrow.Record) error {
+	if s := rec.Schema(); s != f.schema && !s.Equal(f.schema) {
+		return errors.New("the schema changed inside a Part")
+	}
+	return nil
 }
 
 func (f *rowsFile) finish() error {
@@ -113,82 +139,77 @@ func (f *rowsFile) finish() error {
 	return nil
 }
 
-func (f *rowsFile) stage(ctx context.Context) (ref, checksum string, err error) {
-	return f.staging.Stage(ctx)
-}
+func (f *rowsFile) file() Staging { return f.staging }
 
-func (f *rowsFile) discard() error { return f.staging.Discard() }
-
-// readBack decodes the finished file and compares it with what was written.
-func (f *rowsFile) readBack(ctx context.Context) (chatferry.PartFile, error) {
+func (f *rowsFile) made() chatferry.PartFile {
 	out := f.to
 	out.Size, out.SHA256, out.Rows = f.w.sink.n, f.w.sink.sha256(), f.written.rows
 	out.V, out.E = f.written.v, f.written.e
-	r, err := f.staging.Reopen(ctx)
-	if err != nil {
-		return out, err
-	}
-	if err := f.compare(ctx, r, out); err != nil {
-		return out, errors.Join(readBackError(f.to.Name, err), r.Close())
-	}
-	return out, r.Close()
+	return out
 }
 
-func (f *rowsFile) compare(ctx context.Context, r ReadFile, want chatferry.PartFile) error {
-	if err := compareBytes(r, want); err != nil {
-		return err
-	}
-	rows, err := OpenRows(r, r.Size())
+func (f *rowsFile) compare(ctx context.Context, r ReadFile) error {
+	return recovered(func() error { return f.compareValues(ctx, r, r.Size()) })
+}
+
+// compareValues decodes every value, and holds each row group against the rows and the Prints of what was written, and
+// its statistics against its values.
+func (f *rowsFile) compareValues(ctx context.Context, r io.ReaderAt, size int64) error {
+	in, err := file.NewParquetReader(io.NewSectionReader(r, 0, size))
 	if err != nil {
 		return err
 	}
-	if err := sameColumns(f.schema, rows.Schema()); err != nil {
-		return err
-	}
-	if got := rows.Groups(); !slices.Equal(got, f.w.groups) {
-		return fmt.Errorf("row groups of %v rows instead of %v", got, f.w.groups)
-	}
-	got, err := f.readContents(ctx, rows)
+	got, err := pqarrow.FromParquet(in.MetaData().Schema, nil, nil)
 	if err != nil {
 		return err
 	}
-	if got != f.written {
-		return fmt.Errorf("%d rows with values %s and records %s instead of %d rows with values %s and records %s",
-			got.rows, got.v, got.e, f.written.rows, f.written.v, f.written.e)
+	if err := sameColumns(f.schema, got); err != nil {
+		return err
+	}
+	if in.NumRowGroups() != len(f.w.groups) {
+		return fmt.Errorf("%d row groups instead of %d", in.NumRowGroups(), len(f.w.groups))
+	}
+	reader := chunk.NewReader()
+	left := f.written.rows
+	for g, rows := range f.w.groups {
+		group := in.RowGroup(g)
+		left -= rows
+		if group.NumRows() != rows {
+			return fmt.Errorf("row group %d has %d rows instead of %d", g, group.NumRows(), rows)
+		}
+		for i, c := range f.w.schema.columns {
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+			if err := f.compareChunk(reader, in, g, i, c); err != nil {
+				return fmt.Errorf("row group %d, column %s: %w", g, f.schema.Field(i).Name, err)
+			}
+		}
+	}
+	if left != 0 {
+		return fmt.Errorf("%d rows instead of %d", f.written.rows-left, f.written.rows)
 	}
 	return nil
 }
 
-// readContents decodes every value, and compares the statistics of each row group with its values.
-func (f *rowsFile) readContents(ctx context.Context, rows *RowReader) (contents, error) {
-	var got contents
-	bounds := newBounds(f.schema)
-	group := 0
-	for {
-		if err := ctx.Err(); err != nil {
-			return got, context.Cause(ctx)
-		}
-		rec, err := rows.Next()
-		if err == io.EOF {
-			return got, bounds.endGroup(rows, group)
-		}
-		if err != nil {
-			return got, err
-		}
-		if g := rows.Group(); g != group {
-			if err := bounds.endGroup(rows, group); err != nil {
-				rec.Release()
-				return got, err
-			}
-			group = g
-		}
-		bounds.add(rec)
-		err = got.add(rec, f.entries)
-		rec.Release()
-		if err != nil {
-			return got, err
-		}
+func (f *rowsFile) compareChunk(reader *chunk.Reader, in *file.Reader, g, i int, c chunk.Column) error {
+	pages, err := in.RowGroup(g).GetColumnPageReader(i)
+	if err != nil {
+		return err
 	}
+	var stated chunk.Stated
+	if s := in.MetaData().RowGroups[g].Columns[i].MetaData.Statistics; s != nil {
+		stated = chunk.Stated{Nulls: s.NullCount, Distinct: s.DistinctCount, Min: s.MinValue, Max: s.MaxValue}
+	}
+	got, err := reader.ReadBack(c, pages, stated)
+	if err != nil {
+		return err
+	}
+	if want := f.w.prints[g][i]; got != want {
+		return fmt.Errorf("it holds other values than were written (%d of %d cells are not null instead of %d of %d)",
+			got.Present, got.Cells, want.Present, want.Cells)
+	}
+	return nil
 }
 
 // sameColumns compares names, types and nullability. How the elements of a list are called is Parquet's business.

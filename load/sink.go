@@ -6,7 +6,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"golang.org/x/sync/errgroup"
 
 	"chatferry"
 )
@@ -16,6 +21,9 @@ type Sink struct {
 	store  Store
 	layout layout
 	nonce  func() string
+
+	mu      sync.Mutex
+	schemas map[string]*fileSchema // by Label
 }
 
 var (
@@ -26,7 +34,21 @@ var (
 // NewSink returns a Sink that builds Parts in a store.
 func NewSink(store Store) *Sink {
 	registerZstd()
-	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce}
+	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce, schemas: map[string]*fileSchema{}}
+}
+
+// schema returns what is needed to write files of an Arrow schema; of one Label it is mostly the same one.
+func (s *Sink) schema(label string, a *arrow.Schema) (*fileSchema, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if known := s.schemas[label]; known != nil && (known.arrow == a || known.arrow.Equal(a)) {
+		return known, nil
+	}
+	made, err := newFileSchema(a)
+	if err == nil {
+		s.schemas[label] = made
+	}
+	return made, err
 }
 
 func newNonce() string {
@@ -80,17 +102,8 @@ func (p *partWriter) write(b *chatferry.Batch) error {
 	if b.Shard == nil || b.Shard.ID != p.shard.ID || b.Seq != p.seq {
 		return fmt.Errorf("the Batch belongs to another Part, %d", b.Seq)
 	}
-	for _, r := range b.Rows {
-		if r.Record.NumRows() == 0 {
-			continue
-		}
-		f, err := p.rowsFile(r)
-		if err != nil {
-			return err
-		}
-		if err := f.write(r.Record); err != nil {
-			return fmt.Errorf("table %s: %w", r.Table, err)
-		}
+	if err := p.writeRows(b.Rows); err != nil {
+		return err
 	}
 	if err := p.writeLedger(b.Ledger); err != nil {
 		return fmt.Errorf("ledger: %w", err)
@@ -99,6 +112,30 @@ func (p *partWriter) write(b *chatferry.Batch) error {
 		return fmt.Errorf("quarantine: %w", err)
 	}
 	p.books.Add(b.Books)
+	return nil
+}
+
+// writeRows encodes the tables of a Batch side by side, so that one Lane can use several processors.
+func (p *partWriter) writeRows(rows []chatferry.Rows) (err error) {
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	defer func() {
+		if gerr := g.Wait(); err == nil {
+			err = gerr
+		}
+	}()
+	for _, r := range rows {
+		if r.Record.NumRows() == 0 {
+			continue
+		}
+		f, err := p.rowsFile(r)
+		if err != nil {
+			return err
+		}
+		if err := f.writeBeside(&g, r.Record); err != nil {
+			return fmt.Errorf("table %s: %w", r.Table, err)
+		}
+	}
 	return nil
 }
 
@@ -114,7 +151,7 @@ func (p *partWriter) rowsFile(r chatferry.Rows) (*rowsFile, error) {
 		entries = parentEntries(p.shard.Stream)
 	}
 	to := chatferry.PartFile{Kind: chatferry.FileRows, Table: r.Table, Name: RowsName(r.Table, p.shard.ID, p.seq)}
-	f, err := newRowsFile(r.Record.Schema(), to, entries, p.sink.layout, p.create(string(r.Table), to.Name))
+	f, err := p.sink.newRowsFile(string(r.Table), r.Record.Schema(), to, entries, p.create(string(r.Table), to.Name))
 	if err != nil {
 		return nil, fmt.Errorf("table %s: %w", r.Table, err)
 	}
@@ -137,7 +174,7 @@ func (p *partWriter) writeLedger(entries []chatferry.LedgerEntry) error {
 	}
 	if p.ledger == nil {
 		to := chatferry.PartFile{Kind: chatferry.FileLedger, Name: LedgerName(p.shard.ID, p.seq)}
-		f, err := newRowsFile(ledgerSchema(), to, ledgerEntries, p.sink.layout, p.create(LabelLedger, to.Name))
+		f, err := p.sink.newRowsFile(LabelLedger, ledgerSchema(), to, ledgerEntries, p.create(LabelLedger, to.Name))
 		if err != nil {
 			return err
 		}
@@ -170,17 +207,6 @@ func (p *partWriter) writeRejects(rejects []chatferry.Reject) error {
 		}
 	}
 	return nil
-}
-
-// partFile is one file of a Part while it is built.
-type partFile interface {
-	// finish writes what is left to write.
-	finish() error
-	// readBack reads the finished file and compares it with what was written.
-	readBack(ctx context.Context) (chatferry.PartFile, error)
-	// stage makes the bytes durable.
-	stage(ctx context.Context) (ref, checksum string, err error)
-	discard() error
 }
 
 // files returns the files begun so far in the order in which a Part lists them.
@@ -218,21 +244,29 @@ func (p *partWriter) Seal(ctx context.Context) (*chatferry.Part, error) {
 func (p *partWriter) seal(ctx context.Context) (*chatferry.Part, error) {
 	part := &chatferry.Part{Stream: p.shard.Stream, Seq: p.seq, Files: []chatferry.PartFile{}}
 	files := p.files()
-	for _, f := range files {
+	opened, err := p.finish(ctx, files)
+	if err != nil {
+		return nil, err
+	}
+	part.Files = make([]chatferry.PartFile, len(files))
+	g, joint := errgroup.WithContext(ctx)
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i, f := range files {
+		g.Go(func() (err error) {
+			part.Files[i], err = readBack(joint, f, opened[i])
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return nil, context.Cause(ctx)
 		}
-		if err := f.finish(); err != nil {
+		if part.Files[i].Staging, part.Files[i].StoreChecksum, err = f.file().Stage(ctx); err != nil {
 			return nil, err
 		}
-		done, err := f.readBack(ctx)
-		if err != nil {
-			return nil, err
-		}
-		if done.Staging, done.StoreChecksum, err = f.stage(ctx); err != nil {
-			return nil, err
-		}
-		part.Files = append(part.Files, done)
 	}
 	if err := p.checkBooks(part.Files); err != nil {
 		return nil, err
@@ -241,6 +275,31 @@ func (p *partWriter) seal(ctx context.Context) (*chatferry.Part, error) {
 		return part, nil
 	}
 	return part, p.sink.store.SyncStaging(ctx)
+}
+
+// finish finishes the files one after the other, so that what is written has an order, and opens them to be read back.
+func (p *partWriter) finish(ctx context.Context, files []partFile) (opened []ReadFile, err error) {
+	defer func() {
+		if err != nil {
+			for _, r := range opened {
+				err = errors.Join(err, r.Close())
+			}
+		}
+	}()
+	for _, f := range files {
+		if err := ctx.Err(); err != nil {
+			return opened, context.Cause(ctx)
+		}
+		if err := f.finish(); err != nil {
+			return opened, err
+		}
+		r, err := f.file().Reopen(ctx)
+		if err != nil {
+			return opened, err
+		}
+		opened = append(opened, r)
+	}
+	return opened, nil
 }
 
 // checkBooks compares the records that the files hold with those that the Batches' books claim.
@@ -283,7 +342,7 @@ func (p *partWriter) Abort() error {
 	}
 	var errs []error
 	for _, f := range p.files() {
-		errs = append(errs, f.discard())
+		errs = append(errs, f.file().Discard())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 
 	"chatferry"
 	"chatferry/load"
+	"chatferry/load/chunk"
 	"chatferry/load/storetest"
 )
 
@@ -298,12 +299,14 @@ func TestHashingSinkKeepsItsFirstError(t *testing.T) {
 
 // The bytes on disk may be those that were written and still hold other rows than the Batches: the writer is not trusted.
 func TestSealComparesValues(t *testing.T) {
-	for name, change := range map[string]func(v, e *chatferry.Digest, rows *int64, groups []int64){
-		"another value":      func(v, _ *chatferry.Digest, _ *int64, _ []int64) { v.Add(&[32]byte{1}) },
-		"another record":     func(_, e *chatferry.Digest, _ *int64, _ []int64) { e.Add(&[32]byte{1}) },
-		"another row count":  func(_, _ *chatferry.Digest, rows *int64, _ []int64) { *rows++ },
-		"another row group":  func(_, _ *chatferry.Digest, _ *int64, groups []int64) { groups[0]++ },
-		"nothing is changed": func(_, _ *chatferry.Digest, _ *int64, _ []int64) {},
+	for name, change := range map[string]func(p *chunk.Print, rows *int64, groups []int64){
+		"another value":      func(p *chunk.Print, _ *int64, _ []int64) { p.Values++ },
+		"another length":     func(p *chunk.Print, _ *int64, _ []int64) { p.Lengths++ },
+		"another null":       func(p *chunk.Print, _ *int64, _ []int64) { p.Levels++ },
+		"another cell":       func(p *chunk.Print, _ *int64, _ []int64) { p.Cells++ },
+		"another row count":  func(_ *chunk.Print, rows *int64, _ []int64) { *rows++ },
+		"another row group":  func(_ *chunk.Print, _ *int64, groups []int64) { groups[0]++ },
+		"nothing is changed": func(*chunk.Print, *int64, []int64) {},
 	} {
 		a := newAccount(chatferry.Visitors)
 		w, err := load.NewSink(&storetest.Memory{}).Begin(a.shard, a.seq, 1)

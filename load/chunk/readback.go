@@ -1,0 +1,237 @@
+package chunk
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/file"
+)
+
+// Reader reads column chunks back that a Writer of the same Column built. It is used for one column after the other.
+type Reader struct {
+	print   *printer
+	bounds  bounds
+	scratch values
+	valid   bitmap
+	levels  []uint32
+	def     []byte
+	rep     []byte
+	numbers []uint32
+	strings [][]byte // the dictionary
+}
+
+// NewReader returns a Reader.
+func NewReader() *Reader { return &Reader{print: newPrinter()} }
+
+var errEarly = errors.New("a page ends early")
+
+// ReadBack decodes all pages of a column chunk, returns the Print of what it read, and holds the statistics against it.
+// The page reader is arrow's; it may panic on damage, which is the caller's to recover.
+func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, error) {
+	r.print.take()
+	r.bounds.reset()
+	r.strings = r.strings[:0]
+	for pages.Next() {
+		var err error
+		switch p := pages.Page().(type) {
+		case *file.DictionaryPage:
+			err = r.dictionary(c, p)
+		case *file.DataPageV1:
+			err = r.data(c, p)
+		default:
+			err = errors.New("a page of a type that is not written")
+		}
+		if err != nil {
+			return Print{}, err
+		}
+	}
+	if err := pages.Err(); err != nil {
+		return Print{}, err
+	}
+	out := r.print.take()
+	if err := r.bounds.compare(c, out.Cells-out.Present, s); err != nil {
+		return out, fmt.Errorf("the statistics are not true: %w", err)
+	}
+	return out, nil
+}
+
+func (r *Reader) dictionary(c Column, p *file.DictionaryPage) error {
+	if c.Kind != String || parquet.Encoding(p.Encoding()) != parquet.Encodings.Plain {
+		return errors.New("a dictionary that was not written")
+	}
+	for b := p.Data(); len(b) > 0; {
+		n, err := stringLength(b)
+		if err != nil {
+			return err
+		}
+		r.strings = append(r.strings, b[4:4+n]) // the page stays in memory as long as this refers to it
+		b = b[4+n:]
+	}
+	if len(r.strings) != int(p.NumValues()) {
+		return fmt.Errorf("a dictionary of %d strings instead of %d", len(r.strings), p.NumValues())
+	}
+	return nil
+}
+
+func stringLength(b []byte) (int, error) {
+	if len(b) < 4 {
+		return 0, errEarly
+	}
+	n := binary.LittleEndian.Uint32(b)
+	if uint64(n) > uint64(len(b)-4) {
+		return 0, errEarly
+	}
+	return int(n), nil
+}
+
+func (r *Reader) data(c Column, p *file.DataPageV1) error {
+	b, n := p.Data(), int(p.NumValues())
+	present := n
+	var err error
+	switch {
+	case c.List:
+		b, present, err = r.listLevels(c, b, n)
+	case c.Nullable:
+		b, present, err = r.flatLevels(b, n)
+	}
+	if err != nil {
+		return err
+	}
+	v, err := r.values(c, parquet.Encoding(p.Encoding()), b, present)
+	if err != nil {
+		return err
+	}
+	r.print.cells += int64(n)
+	r.print.add(&v)
+	if c.Bounds {
+		r.bounds.add(c.Kind, &v)
+	}
+	return nil
+}
+
+func sized(b []byte) (inner, rest []byte, err error) {
+	n, err := stringLength(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return b[4 : 4+n], b[4+n:], nil
+}
+
+func (r *Reader) flatLevels(b []byte, n int) (rest []byte, present int, err error) {
+	def, rest, err := sized(b)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.valid.reset()
+	h := hybrid{b: def, width: 1}
+	if err := h.appendBitsTo(&r.valid, n); err != nil {
+		return nil, 0, err
+	}
+	r.print.valid.appendBits(r.valid.b, 0, n)
+	return rest, ones(r.valid.b, 0, n), nil
+}
+
+func (r *Reader) listLevels(c Column, b []byte, n int) (rest []byte, present int, err error) {
+	r.rep, b, err = r.readLevels(r.rep, b, 1, n)
+	if err != nil {
+		return nil, 0, err
+	}
+	if r.def, b, err = r.readLevels(r.def, b, levelWidth, n); err != nil {
+		return nil, 0, err
+	}
+	r.print.addLevels(r.def, r.rep)
+	for _, d := range r.def {
+		if d == c.base()+2 {
+			present++
+		}
+	}
+	return b, present, nil
+}
+
+func (r *Reader) readLevels(dst, b []byte, width, n int) (levels, rest []byte, err error) {
+	inner, rest, err := sized(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	h := hybrid{b: inner, width: width}
+	if r.levels, err = h.appendTo(r.levels[:0], n); err != nil {
+		return nil, nil, err
+	}
+	dst = dst[:0]
+	for _, v := range r.levels {
+		dst = append(dst, byte(v))
+	}
+	return dst, rest, nil
+}
+
+// values decodes the values of a page, of which n are present.
+func (r *Reader) values(c Column, encoding parquet.Encoding, b []byte, n int) (values, error) {
+	v := values{n: n}
+	switch w := c.Kind.width(); {
+	case c.Kind == String && encoding == parquet.Encodings.RLEDict:
+		return v, r.numbered(&v, b)
+	case encoding != parquet.Encodings.Plain:
+		return v, fmt.Errorf("a page in the encoding %s", encoding)
+	case w > 0:
+		if len(b) != n*w {
+			return v, errEarly
+		}
+		v.fixed = b
+	case c.Kind == Bool:
+		if len(b) != (n+7)/8 {
+			return v, errEarly
+		}
+		v.bools = r.scratch.bools[:0]
+		for i := range n {
+			v.bools = append(v.bools, b[i>>3]>>(i&7)&1)
+		}
+		r.scratch.bools = v.bools
+	default:
+		return v, r.plainText(&v, b)
+	}
+	return v, nil
+}
+
+func (r *Reader) plainText(v *values, b []byte) error {
+	text, lengths := grow(r.scratch.text[:0], len(b)), r.scratch.lengths[:0]
+	at := 0
+	for len(b) > 0 {
+		n, err := stringLength(b)
+		if err != nil {
+			return err
+		}
+		lengths = append(lengths, uint32(n))
+		at += copy(text[at:], b[4:4+n])
+		b = b[4+n:]
+	}
+	r.scratch.text, r.scratch.lengths = text, lengths
+	v.text, v.lengths = text[:at], lengths
+	if len(lengths) != v.n {
+		return fmt.Errorf("%d values instead of %d", len(lengths), v.n)
+	}
+	return nil
+}
+
+// numbered reads the strings behind their numbers in the dictionary.
+func (r *Reader) numbered(v *values, b []byte) (err error) {
+	if len(b) == 0 || b[0] > 32 {
+		return errEarly
+	}
+	h := hybrid{b: b[1:], width: int(b[0])}
+	if r.numbers, err = h.appendTo(r.numbers[:0], v.n); err != nil {
+		return err
+	}
+	text, lengths := r.scratch.text[:0], r.scratch.lengths[:0]
+	for _, n := range r.numbers {
+		if int(n) >= len(r.strings) {
+			return fmt.Errorf("number %d of a dictionary of %d strings", n, len(r.strings))
+		}
+		text = append(text, r.strings[n]...)
+		lengths = append(lengths, uint32(len(r.strings[n])))
+	}
+	r.scratch.text, r.scratch.lengths = text, lengths
+	v.text, v.lengths = text, lengths
+	return nil
+}
