@@ -194,7 +194,9 @@ func (p *parquetWriter) close() error {
 	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	out.WriteString(parquetMagic)
 	if _, err = p.sink.Write(out.Bytes()); err == nil {
-		p.schema.writers.Put(&p.columns)
+		columns := p.columns
+		p.columns = nil
+		p.schema.writers.Put(&columns)
 	}
 	return err
 }
