@@ -31,6 +31,7 @@ type virtual struct {
 	root   string
 	env    map[string]string
 	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
+	now    func() time.Time                           // of this machine
 	*memoryNet
 }
 
@@ -51,7 +52,7 @@ func newVirtual(t *testing.T, account rehearsal.Options, o chatapi.Options, arou
 	if around != nil {
 		handler = around(handler)
 	}
-	v := &virtual{t: t, server: server, begun: time.Now(), root: filepath.Join(t.TempDir(), "dataset"), memoryNet: listenInMemory(handler)}
+	v := &virtual{t: t, server: server, begun: time.Now(), now: time.Now, root: filepath.Join(t.TempDir(), "dataset"), memoryNet: listenInMemory(handler)}
 	t.Cleanup(v.shut)
 	v.env = map[string]string{"CHATFERRY_TOKEN": o.Token, "CHATFERRY_MIN_FREE": "0", "CHATFERRY_PROGRESS": "none"}
 	return v
@@ -92,7 +93,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		},
 		isTerminal: func(any) bool { return false },
 		size:       func() (int, int) { return 80, 24 },
-		now:        time.Now,
+		now:        v.now,
 		transport:  &v.transport,
 		disk:       v.disk,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },

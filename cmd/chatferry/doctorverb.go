@@ -42,8 +42,8 @@ func newDoctorCommand(a *app) *cobra.Command {
 		Short: "Say what stands between a legacy account and a clean upgrade",
 		Long: "Look at an account, or a dump of one, and say what stands between it and a clean upgrade: the kind of account, its owner, " +
 			"agents, departments and roles, what is integrated with it and will stop, billing, what a plan or role hides from exports, " +
-			"how much there is, and whether a run could write to --to. It reads about forty answers of the account, and writes nothing " +
-			"but a probe at --to that it removes again.\n\n" +
+			"how much there is, and whether a run could write to --to. It reads about forty answers of the account, and one more for every " +
+			"hundred agents and bans, and writes nothing but a probe at --to that it removes again.\n\n" +
 			"Each check passes, warns, fails, or could not be told. One that could not look never passes.\n\n" +
 			"--support-users is a list of the users of the Support account: CSV with a header row, or JSON. Of its columns id, name, email, role " +
 			"(end-user, agent, admin), owner and suspended are read. --support-groups is one of its groups, with name. --support-billing " +
@@ -54,7 +54,7 @@ func newDoctorCommand(a *app) *cobra.Command {
 			"The exit code is 0 if nothing failed, whatever was not given; 3 if it is for the credentials, the machine's clock or the place of the dataset; " +
 			"6 if something did not answer; and 4 if another check failed, or the account refused to answer one.",
 		Example: `  chatferry doctor --from zendesk://acme
-  chatferry doctor --from zendesk://acme --to /data/acme --support-users users.csv --support-owner ana@acme.example
+  chatferry doctor --from zendesk://acme --to /data/acme --support-users users.csv
   chatferry doctor --from zopim: --upgraded zendesk://acme --format markdown > upgrade.md
   chatferry doctor --from zendesk://acme --months --json > before.json
   chatferry doctor --from /dumps/acme --support-users users.json`,
@@ -115,6 +115,9 @@ func (a *app) doctorLook(ctx context.Context, s *settings, o *doctorOptions) (lo
 		From: printable(redactURI(strings.Join(s.From.Texts(), ", "))), To: string(s.To), Months: o.months, Owner: o.owner, Now: a.now,
 		PerMinute: float64(s.Rate) * float64(s.RateShare), Users: doctor.NoUsers, Groups: doctor.NoGroups, Billing: doctor.NoBilling,
 	}
+	if err := o.read(look); err != nil {
+		return nil, nil, err
+	}
 	if !s.given("patience") {
 		s.Patience = period(doctorPatience)
 	}
@@ -164,6 +167,14 @@ func (a *app) doctorLook(ctx context.Context, s *settings, o *doctorOptions) (lo
 			return nil, nil, look.SupportRefused
 		}
 	}
+	if s.To != "" {
+		a.lookAtTarget(s, look)
+	}
+	return look, free, nil
+}
+
+// read reads the files that were given. One that cannot be read is to be put right, not to be told of by a check.
+func (o *doctorOptions) read(look *doctor.Options) error {
 	if o.users != "" {
 		look.Users = doctor.ReadUsers(o.users)
 	}
@@ -173,10 +184,15 @@ func (a *app) doctorLook(ctx context.Context, s *settings, o *doctorOptions) (lo
 	if o.billing != "" {
 		look.Billing = doctor.ReadBilling(o.billing)
 	}
-	if s.To != "" {
-		a.lookAtTarget(s, look)
+	for _, file := range []struct {
+		name string
+		gap  *doctor.Gap
+	}{{o.users, look.Users.Gap}, {o.groups, look.Groups.Gap}, {o.billing, look.Billing.Gap}} {
+		if file.name != "" && file.gap != nil {
+			return usage("chatferry doctor --help says what it may hold", "read %s: %s", printable(file.name), file.gap.Reason)
+		}
 	}
-	return look, free, nil
+	return nil
 }
 
 // upgradedToken is the token of the Support API.

@@ -76,7 +76,7 @@ func take[T any](l *look, f *Fact[T]) (v T, ok bool) {
 		l.NotSeen = append(l.NotSeen, *f.Gap)
 	}
 	if f.Gap == nil && !f.Known {
-		l.NotSeen = append(l.NotSeen, Gap{Asked: "nothing", Why: NotGiven, Reason: "it was not looked for"})
+		l.NotSeen = append(l.NotSeen, Gap{Asked: "nothing", Why: Barred, Reason: "it was not looked for"})
 	}
 	return f.Value, f.Known
 }

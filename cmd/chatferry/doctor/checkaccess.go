@@ -36,10 +36,10 @@ var accessQuestions = []question{
 func tokenValid(l *look) {
 	root, ok := take(l, &l.f.Root)
 	if ok {
-		l.see("the API answers at %s, which takes the scope read", root)
+		l.see("the API answers at %s, and lets the token read", root)
 		return
 	}
-	if g := l.f.Root.Gap; g.err != nil {
+	if g := l.f.Root.Gap; g != nil && g.err != nil {
 		l.environment = true
 		l.see("%s", g.Reason)
 		do := chatferry.HintOf(g.err)
@@ -68,6 +68,7 @@ func tokenPerson(l *look) {
 		l.see("it is an administrator's")
 	default:
 		l.environment = true
+		l.name(me.who(), "whose token it is")
 		l.see("it is that of an agent who is neither owner nor administrator")
 		l.fail("An agent's exports may hold less than the account does, and do not say so.", "make a token as the owner or an administrator")
 	}
@@ -155,6 +156,12 @@ func tokenStreams(l *look) {
 	}
 	if len(forbidden) > 0 {
 		l.see("forbidden (403): %s", strings.Join(forbidden, ", "))
+	}
+	k, _ := l.f.kind()
+	switch {
+	case len(forbidden) == 1 && forbidden[0] == string(chatferry.Account) && k == Phase3:
+		l.warn("The record of a Phase 3 account is managed from Support, and not given here; nothing else is missing.", "--allow-missing account")
+	case len(forbidden) > 0:
 		l.fail("What is forbidden is missing from the dataset, and after the upgrade it is too late to read it here.",
 			"use a token of the owner; if the account is managed from Support and gives no more: --allow-missing "+strings.Join(forbidden, ","))
 	}

@@ -159,6 +159,11 @@ func accountKind(l *look) {
 	case ChatOnly:
 		l.warn("A stand-alone account is joined with a Support account by the upgrade: every agent becomes a user there.",
 			"see which Support account it is to be joined with, and who owns that")
+	case Phase3:
+		if !l.f.Account.Known {
+			l.warn("That is told by a refusal: the account's record is not given to administrators of a Phase 3 account.",
+				"see that profiles are edited in Support, not in the Admin Center: then it is Phase 3")
+		}
 	case Phase4:
 		l.warn("There is nothing left to upgrade. What is read now has the ids of the upgraded account.",
 			"compare with what was carried over before; join by e-mail address and name, since ids differ")

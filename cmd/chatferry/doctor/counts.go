@@ -110,4 +110,3 @@ func (f *Facts) months(ctx context.Context, client *api.Client) error {
 	f.Months = seen(list)
 	return nil
 }
-

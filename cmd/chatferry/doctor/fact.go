@@ -3,6 +3,7 @@ package doctor
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"chatferry"
 	"chatferry/extract/api"
@@ -59,6 +60,10 @@ func gapOf(asked string, err error) *Gap {
 	g := &Gap{Asked: asked, Why: Failed, Reason: err.Error(), err: err}
 	var status *api.StatusError
 	var absent *chatferry.UnavailableError
+	if errors.As(err, &absent) && absent.Err != nil {
+		g.Reason = absent.Err.Error()
+	}
+	g.Reason = strings.TrimPrefix(g.Reason, asked+": ")
 	switch {
 	case errors.As(err, &status) && status.Status == http.StatusForbidden:
 		g.Why = Forbidden

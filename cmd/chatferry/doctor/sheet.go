@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"chatferry"
 )
 
 // Sheet is all that was found.
@@ -151,9 +153,12 @@ func (s *Sheet) Trouble(allowed func(asked string) bool) (t Trouble) {
 		}
 		for _, g := range c.NotSeen {
 			switch {
-			case g.Why == Failed && !slices.Contains(t.Later, g.Asked):
+			case slices.Contains(slices.Concat(t.Environment, t.Later, t.Refused), g.Asked) || c.Verdict == Fail && c.environment:
+			case g.Why == Failed && chatferry.KindOf(g.err) == chatferry.KindEnvironment:
+				t.Environment = append(t.Environment, g.Asked)
+			case g.Why == Failed:
 				t.Later = append(t.Later, g.Asked)
-			case (g.Why == Forbidden || g.Why == Missing || g.Why == Unreadable) && !allowed(g.Asked) && !slices.Contains(t.Refused, g.Asked):
+			case (g.Why == Forbidden || g.Why == Missing || g.Why == Unreadable) && !allowed(g.Asked):
 				t.Refused = append(t.Refused, g.Asked)
 			}
 		}
