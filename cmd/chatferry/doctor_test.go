@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -50,9 +51,10 @@ func patient(t *testing.T, kind chatapi.Kind, around func(http.Handler) http.Han
 	}
 	clock := chatapi.Clock(1, serverBegin)
 	v := newVirtual(t, rehearsal.Options{
-		Seed: 11, Chats: 90, From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, -1), Upgraded: kind == chatapi.Phase4, Cases: cases,
+		Seed: 11, Chats: 40, From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, -1), Upgraded: kind == chatapi.Phase4, Cases: cases,
 	}, chatapi.Options{Kind: kind, Support: true, Now: clock}, around)
 	v.now = clock
+	v.transport.DisableCompression = true // which takes most of the time
 	v.env[envUpgradedToken] = v.env["CHATFERRY_TOKEN"]
 	return v
 }
@@ -121,11 +123,49 @@ func TestDoctorKinds(t *testing.T) {
 	}
 }
 
+// scenario is a case, of the account or of what is known beside it.
+type scenario struct {
+	name   string
+	cases  []rehearsal.Case
+	change func(*virtual) []string // returns more arguments
+}
+
+func scenarios() (list []scenario) {
+	for _, c := range rehearsal.Cases() {
+		list = append(list, scenario{name: string(c), cases: []rehearsal.Case{c}})
+	}
+	billed := func(old, instead string) func(*virtual) []string {
+		return func(v *virtual) []string {
+			name := filepath.Join(v.t.TempDir(), "other.json")
+			text, err := os.ReadFile(v.billing())
+			if err == nil {
+				err = os.WriteFile(name, bytes.Replace(text, []byte(old), []byte(instead), 1), 0o600)
+			}
+			if err != nil {
+				v.t.Fatal(err)
+			}
+			return []string{"--support-billing", name}
+		}
+	}
+	return append(list,
+		scenario{name: "billing-details", change: billed("Bristol", "Bath")},
+		scenario{name: "billing-cycle", change: billed("yearly", "monthly")},
+		scenario{name: "billing-untold", change: billed(`"cycle"`, `"other"`)},
+		scenario{name: "clock-ahead", change: func(v *virtual) []string {
+			at := v.now
+			v.now = func() time.Time { return at().Add(2 * time.Hour) }
+			return nil
+		}},
+		scenario{name: "owner-unknown", change: func(*virtual) []string { return []string{"--support-owner", ""} }},
+	)
+}
+
 // Every case is found: what it changes stands here in every form, and nothing else changes.
 func TestDoctorCases(t *testing.T) {
-	forms := func(t *testing.T, v *virtual) (byForm [3]map[string]string, code int) {
+	forms := func(t *testing.T, v *virtual, args ...string) (byForm [3]map[string]string, code int) {
 		t.Helper()
-		e := v.examine("--format", "json")
+		form := func(name string) ended { return v.examine(append(slices.Clone(args), "--format", name)...) }
+		e := form("json")
 		var x struct {
 			Checks []json.RawMessage `json:"checks"`
 		}
@@ -142,16 +182,21 @@ func TestDoctorCases(t *testing.T) {
 			}
 			byForm[0][c.ID] = string(raw)
 		}
-		byForm[1] = blocks(v.examine().stdout, regexp.MustCompile(`^  ([a-z]+\.[a-z-]+)$`))
-		byForm[2] = blocks(v.examine("--format", "markdown").stdout, regexp.MustCompile("^- \\[[ x]\\] .*\\(`([a-z]+\\.[a-z-]+)`\\)"))
+		byForm[1] = blocks(form("table").stdout, regexp.MustCompile(`^  ([a-z]+\.[a-z-]+)$`))
+		byForm[2] = blocks(form("markdown").stdout, regexp.MustCompile("^- \\[[ x]\\] .*\\(`([a-z]+\\.[a-z-]+)`\\)"))
 		return byForm, e.code
 	}
 	var base [3]map[string]string
 	bubble(t, func(t *testing.T) { base, _ = forms(t, patient(t, chatapi.LegacyLinked, nil)) })
-	for _, c := range rehearsal.Cases() {
-		t.Run(string(c), func(t *testing.T) {
+	for _, s := range scenarios() {
+		t.Run(s.name, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				got, code := forms(t, patient(t, chatapi.LegacyLinked, nil, c))
+				v := patient(t, chatapi.LegacyLinked, nil, s.cases...)
+				var args []string
+				if s.change != nil {
+					args = s.change(v)
+				}
+				got, code := forms(t, v, args...)
 				var b strings.Builder
 				fmt.Fprintf(&b, "exit code %d\n", code)
 				for k, name := range []string{"json", "table", "markdown"} {
@@ -167,7 +212,7 @@ func TestDoctorCases(t *testing.T) {
 						}
 					}
 				}
-				golden(t, "doctor/cases/"+string(c)+".txt", b.String())
+				golden(t, "doctor/cases/"+s.name+".txt", b.String())
 			})
 		})
 	}
@@ -411,7 +456,7 @@ func TestDoctorDump(t *testing.T) {
 		v := patient(t, chatapi.LegacyLinked, nil)
 		folder := t.TempDir()
 		account := rehearsal.New(rehearsal.Options{
-			Seed: 11, Chats: 90, From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, -1), Cases: []rehearsal.Case{rehearsal.SharedEmail},
+			Seed: 11, Chats: 40, From: serverBegin.AddDate(0, -6, 0), To: serverBegin.AddDate(0, 0, -1), Cases: []rehearsal.Case{rehearsal.SharedEmail},
 		})
 		if _, err := account.WriteDump(t.Context(), folder, account.Demo()); err != nil {
 			t.Fatal(err)

@@ -41,8 +41,7 @@ func tokenValid(l *look) {
 	}
 	if g := l.f.Root.Gap; g != nil && g.err != nil {
 		l.environment = true
-		l.see("%s", g.Reason)
-		do := chatferry.HintOf(g.err)
+		do := strings.ReplaceAll(chatferry.HintOf(g.err), "run `chatferry resume ROOT`", "run it again")
 		if do == "" {
 			do = "give a token that is valid, with the scope read"
 		}

@@ -86,12 +86,26 @@ func (s *Sheet) Table(w io.Writer, style Style) error {
 			continue
 		}
 		fmt.Fprintf(&b, "\n%s\n", headings[v])
+		barred := 0
 		for _, c := range list {
+			if c.barred() {
+				barred++
+				continue
+			}
 			c.write(&b, style)
+		}
+		if barred > 0 {
+			fmt.Fprintf(&b, "  %s, since the account does not answer\n", counted(int64(barred), "check"))
 		}
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// barred reports whether a check could look at nothing, since something before it failed.
+func (c *Check) barred() bool {
+	return c.Verdict == Unknown && len(c.Seen) == 0 && len(c.NotSeen) > 0 &&
+		!slices.ContainsFunc(c.NotSeen, func(g Gap) bool { return g.Why != Barred })
 }
 
 var headings = map[Verdict]string{
