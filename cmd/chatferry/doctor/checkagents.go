@@ -140,7 +140,7 @@ func disabledAgents(l *look) {
 		}
 	}
 	sorted(l.Named)
-	l.see("%s, of whom %d are named in a sample of %s", counted(int64(disabled), "disabled agent"), len(l.Named), counted(int64(sample.Chats), "chat"))
+	l.see("%s, %d of them named in a sample of %s", counted(int64(disabled), "disabled agent"), len(l.Named), counted(int64(sample.Chats), "chat"))
 	if gone > 0 {
 		l.see("%s in it %s no agent of the account any more", counted(int64(gone), "agent"), are(gone))
 	}

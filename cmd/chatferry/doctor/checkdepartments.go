@@ -26,7 +26,7 @@ func departmentNames(l *look) {
 			l.name(strings.Join(by[key], ", "), counted(int64(len(by[key])), "department"))
 		}
 	}
-	l.see("%s, %d names are shared or empty", counted(int64(len(list)), "department"), len(l.Named))
+	l.see("%s, %d of their names shared or empty", counted(int64(len(list)), "department"), len(l.Named))
 	if len(l.Named) > 0 {
 		l.fail("Departments get other ids by the upgrade, so that those of one name cannot be told apart afterwards.", "give each a name of its own")
 	}
