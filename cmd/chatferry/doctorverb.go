@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -112,7 +111,7 @@ func (a *app) doctorLook(ctx context.Context, s *settings, o *doctorOptions) (lo
 		return nil, nil, err
 	}
 	look = &doctor.Options{
-		From: printable(redactURI(strings.Join(s.From.Texts(), ", "))), To: string(s.To), Months: o.months, Owner: o.owner, Now: a.now,
+		From: printable(redactURI(strings.Join(s.From.Texts(), ", "))), To: string(s.To), Months: o.months, Owner: o.owner, Now: a.now, Accepted: s.AllowMissing,
 		PerMinute: float64(s.Rate) * float64(s.RateShare), Users: doctor.NoUsers, Groups: doctor.NoGroups, Billing: doctor.NoBilling,
 	}
 	if err := o.read(look); err != nil {
@@ -229,7 +228,7 @@ func supportRoots(text string) ([]string, error) {
 
 // tellDoctor prints the sheet, and returns the error that decides the exit code.
 func (a *app) tellDoctor(s *settings, o *doctorOptions, sheet *doctor.Sheet, look *doctor.Options, elapsed float64) error {
-	err := doctorVerdict(sheet, look, s.AllowMissing)
+	err := doctorVerdict(sheet, look)
 	if bool(s.JSON) || o.format == "json" {
 		return errors.Join(err, a.printJSON(struct {
 			Command  string `json:"command"`
@@ -244,12 +243,13 @@ func (a *app) tellDoctor(s *settings, o *doctorOptions, sheet *doctor.Sheet, loo
 		}, elapsed, resultErrorOf(err)}))
 	}
 	var b bytes.Buffer
+	style := doctor.Style{Printable: printable, Wrap: wrap, Width: tableWidth}
 	perr := error(nil)
 	if o.format == "markdown" {
-		perr = sheet.Markdown(&b)
+		perr = sheet.Markdown(&b, style)
 	} else {
 		fmt.Fprintf(&b, "doctor %s: %s (exit code %d)\n", sheet.From, sheet.Sentence(), exitCode(err))
-		perr = sheet.Table(&b, doctor.Style{Printable: printable, Wrap: wrap, Width: tableWidth})
+		perr = sheet.Table(&b, style)
 	}
 	if perr == nil {
 		_, perr = io.Copy(a.stdout, &b)
@@ -261,10 +261,8 @@ func (a *app) tellDoctor(s *settings, o *doctorOptions, sheet *doctor.Sheet, loo
 const tableWidth = 110
 
 // doctorVerdict is the error that decides the exit code.
-func doctorVerdict(sheet *doctor.Sheet, look *doctor.Options, allowed streamSet) error {
-	t := sheet.Trouble(func(asked string) bool {
-		return slices.ContainsFunc(allowed, func(s chatferry.Stream) bool { return asked == "GET "+api.EndpointOf(s) })
-	})
+func doctorVerdict(sheet *doctor.Sheet, look *doctor.Options) error {
+	t := sheet.Trouble()
 	var errs []error
 	if len(t.Environment) > 0 {
 		errs = append(errs, chatferry.Errorf(chatferry.KindEnvironment, "do what is said there", "%s failed", joinAnd(t.Environment)))

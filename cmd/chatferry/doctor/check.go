@@ -145,7 +145,7 @@ func Examine(f *Facts) *Sheet {
 	for i := range questions {
 		s.Checks = append(s.Checks, questions[i].run(f))
 	}
-	s.Clients = f.Clients.Value
+	s.clients, s.accepted = f.Clients.Value, f.Accepted
 	s.Months = f.Months.Value
 	return s
 }

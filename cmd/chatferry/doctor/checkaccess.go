@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -121,15 +120,17 @@ func tokenPermissions(l *look) {
 
 func tokenStreams(l *look) {
 	var given []string
-	var gone, forbidden []string
+	refused := map[Why][]string{}
+	accepted := 0
 	judge := func(s chatferry.Stream, g *Gap) {
 		switch {
 		case g == nil:
 			given = append(given, string(s))
-		case g.Why == Missing:
-			gone = append(gone, string(s))
-		case g.Why == Forbidden:
-			forbidden = append(forbidden, string(s))
+		case g.Why == Missing || g.Why == Forbidden:
+			refused[g.Why] = append(refused[g.Why], string(s))
+			if slices.Contains(l.f.Accepted, s) {
+				accepted++
+			}
 		}
 	}
 	for _, s := range setup {
@@ -137,7 +138,7 @@ func tokenStreams(l *look) {
 		take(l, &f)
 		judge(s, f.Gap)
 	}
-	for _, s := range slices.Sorted(maps.Keys(l.f.Exports)) {
+	for _, s := range growing() {
 		f := l.f.Exports[s]
 		take(l, &f)
 		judge(s, f.Gap)
@@ -148,21 +149,27 @@ func tokenStreams(l *look) {
 	if len(given) > 0 {
 		l.see("given: %s", strings.Join(given, ", "))
 	}
-	if len(gone) > 0 {
-		l.see("not there (404): %s", strings.Join(gone, ", "))
-		l.warn("What is not there cannot be carried over; not every account has everything. A run ends with 4 unless it is told to allow it.",
-			"see in the dashboard whether the account has any; if not: --allow-missing "+strings.Join(gone, ","))
+	missing, forbidden := refused[Missing], refused[Forbidden]
+	if len(missing) > 0 {
+		l.see("not there (404): %s", strings.Join(missing, ", "))
 	}
 	if len(forbidden) > 0 {
 		l.see("forbidden (403): %s", strings.Join(forbidden, ", "))
 	}
 	k, _ := l.f.kind()
 	switch {
-	case len(forbidden) == 1 && forbidden[0] == string(chatferry.Account) && k == Phase3:
-		l.warn("The record of a Phase 3 account is managed from Support, and not given here; nothing else is missing.", "--allow-missing account")
+	case len(missing)+len(forbidden) == 0:
+	case accepted == len(missing)+len(forbidden):
+		l.warn("What is not given is not carried over; --allow-missing accepts that.", "see that nobody needs it")
+	case k == Phase3 && len(forbidden) == 1 && forbidden[0] == string(chatferry.Account):
+		l.warn("The record of a Phase 3 account is managed from Support, and not given here.", "accept it: --allow-missing account")
 	case len(forbidden) > 0:
 		l.fail("What is forbidden is missing from the dataset, and after the upgrade it is too late to read it here.",
 			"use a token of the owner; if the account is managed from Support and gives no more: --allow-missing "+strings.Join(forbidden, ","))
+	}
+	if len(missing) > 0 {
+		l.warn("What is not there cannot be carried over; not every account has everything. A run ends with 4 unless it is told to allow it.",
+			"see in the dashboard whether the account has any; if not: --allow-missing "+strings.Join(missing, ","))
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 var agentQuestions = []question{
 	{"agents.email-missing", "Every agent has an e-mail address", "Each agent can be joined with a user of Support.", emailMissing},
 	{"agents.email-shared", "No two agents share an e-mail address", "Each agent becomes a user of the unified account.", emailShared},
-	{"agents.support-users", "Every agent is a user of Support", "Each agent signs in with one e-mail address for both products.", supportUsers},
+	{"agents.support-users", "Every agent is an agent of Support", "Each agent signs in with one e-mail address for both products.", supportUsers},
 	{"agents.disabled", "No chat is of a disabled agent", "Whoever served chats can be looked up after the upgrade.", disabledAgents},
 	{"agents.limit", "The agents fit into one workspace", "Routing works with as many agents.", agentLimit},
 }
@@ -85,9 +85,9 @@ func supportUsers(l *look) {
 		case a.Email == "":
 		case u == nil && bool(a.Enabled):
 			absent++
-			l.name(a.who(), "no user of Support")
+			l.name(a.who(), "no agent of Support")
 		case u == nil:
-			l.name(a.who(), "no user of Support; disabled in Chat")
+			l.name(a.who(), "no agent of Support; disabled in Chat")
 		case u.endUser() || bool(u.Suspended):
 			unfit++
 			l.name(a.who(), map[bool]string{true: "an end user in Support", false: "suspended in Support"}[u.endUser()])

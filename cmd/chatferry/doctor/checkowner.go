@@ -106,8 +106,8 @@ func ownerSupport(l *look) {
 		}
 		return
 	}
-	l.see("the owner of Chat is no user of Support")
-	l.fail("The owner of Chat has no user in Support to be joined with.", "make an agent in Support with the e-mail address of the owner of Chat")
+	l.see("the owner of Chat is no agent of Support")
+	l.fail("The owner of Chat has no agent in Support to be joined with.", "make an agent in Support with the e-mail address of the owner of Chat")
 }
 
 func ownerPermission(l *look) {

@@ -24,6 +24,10 @@ func planAPI(l *look) {
 		return
 	}
 	l.see("plan %s", named(string(a.Plan.Name)))
+	if status := folded(a.Status); status != "active" && status != "" {
+		l.see("the account's status is %s", status)
+		l.warn("An account that is not active may not be upgraded, or may end before it is.", "ask Zendesk what its status means")
+	}
 	switch {
 	case a.Plan.RestAPI == nil:
 		l.see("the record does not say rest_api")

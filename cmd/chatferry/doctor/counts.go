@@ -63,7 +63,7 @@ func countAll(ctx context.Context, client *api.Client, terms ...string) (c Count
 	return c, nil
 }
 
-// counted gathers how many chats there are.
+// counts gathers how many chats there are.
 func (f *Facts) counts(ctx context.Context, client *api.Client) error {
 	c, err := countAll(ctx, client)
 	if ctx.Err() != nil {

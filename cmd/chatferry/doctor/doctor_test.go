@@ -45,11 +45,16 @@ func sound(t *testing.T) *Facts {
 		Billing: seen(Billing{"company": "acme", "country_code": "pt", "cycle": "monthly"}),
 		Target:  seen(Target{}), Space: seen(Space{Free: 1 << 40, Total: 1 << 41}), Stored: unseen[int64]("", NotHeld, ""),
 	}
+	for _, s := range growing() {
+		f.Exports[s] = seen(true)
+	}
 	for _, s := range setup {
 		f.Setup[s] = seen(Snapshot{Digest: strings.Repeat("0", 64)})
 	}
 	return f
 }
+
+var plainStyle = Style{Printable: func(s string) string { return s }, Wrap: func(s, indent string, _ int) string { return indent + s }}
 
 func TestSoundAccount(t *testing.T) {
 	s := Examine(sound(t))
@@ -62,8 +67,8 @@ func TestSoundAccount(t *testing.T) {
 		t.Errorf("%s; %s", s.Sentence(), s.Kind)
 	}
 	for _, write := range []func(*bytes.Buffer) error{
-		func(b *bytes.Buffer) error { return s.Markdown(b) },
-		func(b *bytes.Buffer) error { return s.Table(b, Style{}) },
+		func(b *bytes.Buffer) error { return s.Markdown(b, plainStyle) },
+		func(b *bytes.Buffer) error { return s.Table(b, plainStyle) },
 	} {
 		var b bytes.Buffer
 		if err := write(&b); err != nil || strings.Contains(b.String(), "could not") {

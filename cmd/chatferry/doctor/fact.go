@@ -57,26 +57,29 @@ func notGiven[T any](what, do string) Fact[T] {
 func refused[T any](asked string, err error) Fact[T] { return Fact[T]{Gap: gapOf(asked, err)} }
 
 func gapOf(asked string, err error) *Gap {
-	g := &Gap{Asked: asked, Why: Failed, Reason: err.Error(), err: err}
-	var status *api.StatusError
+	g := &Gap{Asked: asked, Why: whyOf(err), Reason: err.Error(), err: err}
 	var absent *chatferry.UnavailableError
 	if errors.As(err, &absent) && absent.Err != nil {
 		g.Reason = absent.Err.Error()
 	}
 	g.Reason = strings.TrimPrefix(g.Reason, asked+": ")
-	switch {
-	case errors.As(err, &status) && status.Status == http.StatusForbidden:
-		g.Why = Forbidden
-	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusGone):
-		g.Why = Missing
-	case errors.As(err, &absent) && absent.Why == chatferry.Forbidden:
-		g.Why = Forbidden
-	case errors.As(err, &absent):
-		g.Why = Missing
-	case errors.Is(err, errForm):
-		g.Why = Unreadable
-	}
 	return g
+}
+
+func whyOf(err error) Why {
+	var status *api.StatusError
+	var absent *chatferry.UnavailableError
+	switch {
+	case errors.As(err, &absent):
+		return map[chatferry.Availability]Why{chatferry.Forbidden: Forbidden, chatferry.Missing: Missing}[absent.Why]
+	case errors.As(err, &status) && status.Status == http.StatusForbidden:
+		return Forbidden
+	case errors.As(err, &status) && (status.Status == http.StatusNotFound || status.Status == http.StatusGone):
+		return Missing
+	case errors.Is(err, errForm):
+		return Unreadable
+	}
+	return Failed
 }
 
 // errForm is wrapped by what is said about records and files in a form that is not known.

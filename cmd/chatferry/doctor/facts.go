@@ -40,7 +40,8 @@ type Facts struct {
 	Target Fact[Target]
 	Space  Fact[Space]
 
-	PerMinute float64 // requests that chatferry makes
+	PerMinute float64            // requests that chatferry makes
+	Accepted  []chatferry.Stream // may be missing or forbidden
 }
 
 // Snapshot is a Stream of the configuration as it is now.

@@ -19,6 +19,11 @@ var setup = []chatferry.Stream{
 	chatferry.Shortcuts, chatferry.Triggers, chatferry.Goals, chatferry.Bans, chatferry.RoutingSettings,
 }
 
+// growing are the Streams that are exported by time.
+func growing() []chatferry.Stream {
+	return slices.DeleteFunc(api.Streams(), func(s chatferry.Stream) bool { return !api.Grows(s) })
+}
+
 // snapshots are those of them that are kept as they are now, to be compared after the upgrade. OAuth clients are not: a
 // digest of their secrets is no business of this package.
 func snapshots() []chatferry.Stream {
@@ -129,10 +134,7 @@ func (f *Facts) whoami(ctx context.Context, client *api.Client) error {
 // exports finds out which of the exports the account gives. That of chats is found out by the sample.
 func (f *Facts) exports(ctx context.Context, from *account) error {
 	f.Exports = map[chatferry.Stream]Fact[bool]{}
-	for _, stream := range api.Streams() {
-		if !api.Grows(stream) {
-			continue
-		}
+	for _, stream := range growing() {
 		endpoint := api.EndpointOf(stream)
 		_, err := drain(ctx, from.source, &chatferry.Shard{Stream: stream, API: &chatferry.Range{Endpoint: endpoint}}, 1)
 		if ctx.Err() != nil {

@@ -10,7 +10,7 @@ import (
 )
 
 // Markdown writes the Sheet as a checklist: what is to be done before the upgrade, on the day, and after it.
-func (s *Sheet) Markdown(w io.Writer) error {
+func (s *Sheet) Markdown(w io.Writer, style Style) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Upgrade of %s\n\n**%s.** The account is %s.\nLooked at on %s by `chatferry doctor`.\n",
 		plain(s.From), upper(s.Sentence()), s.Kind.words(), s.Made.UTC().Format(time.RFC3339))
@@ -24,7 +24,7 @@ func (s *Sheet) Markdown(w io.Writer) error {
 			Fail: "To be put right:", Warn: "To know of:", Unknown: "To be looked at by hand, since it could not be told:", Pass: "As it should be:",
 		}[v])
 		for _, c := range list {
-			c.item(&b)
+			c.item(&b, style)
 		}
 	}
 	b.WriteString("\nIn any case:\n\n")
@@ -35,10 +35,10 @@ func (s *Sheet) Markdown(w io.Writer) error {
 	b.WriteString("\n## After the upgrade\n\n")
 	tasks(&b,
 		"Make a new token, as an administrator. The old one must be refused with 401, and the new one work at SUBDOMAIN.zendesk.com/api/v2/chat.")
-	if len(s.Clients) > 0 {
+	if len(s.clients) > 0 {
 		b.WriteString("- [ ] Have authorised again, by each agent and administrator who uses it:\n")
-		for i := range s.Clients {
-			fmt.Fprintf(&b, "  - [ ] %s\n", plain(s.Clients[i].title()))
+		for i := range s.clients {
+			fmt.Fprintf(&b, "  - [ ] %s\n", plain(style.Printable(s.clients[i].title())))
 		}
 	} else {
 		tasks(&b, "Have every integration that uses OAuth authorised again, by each agent and administrator who uses it.")
@@ -62,7 +62,8 @@ func (s *Sheet) Markdown(w io.Writer) error {
 }
 
 // item writes one check.
-func (c *Check) item(b *strings.Builder) {
+func (c *Check) item(b *strings.Builder, style Style) {
+	plain := func(text string) string { return plain(style.Printable(text)) }
 	box := " "
 	if c.Verdict == Pass {
 		box = "x"

@@ -24,6 +24,9 @@ type Options struct {
 	Billing        Fact[Billing]
 	Owner          string // e-mail address of the Support owner; "": not given
 
+	// Accepted are the Streams that may be missing or forbidden.
+	Accepted []chatferry.Stream
+
 	Months    bool // count the chats of each month
 	PerMinute float64
 
@@ -49,7 +52,7 @@ var (
 // Gather looks at everything. The error is that of ctx; what else goes wrong is a Gap of the Facts.
 func Gather(ctx context.Context, o *Options) (*Facts, error) {
 	f := &Facts{
-		From: o.From, To: o.To, Upgraded: o.Upgraded, Dump: o.Listing != nil, Now: o.Now().UTC(), PerMinute: o.PerMinute,
+		From: o.From, To: o.To, Upgraded: o.Upgraded, Dump: o.Listing != nil, Now: o.Now().UTC(), PerMinute: o.PerMinute, Accepted: o.Accepted,
 		Users: o.Users, Groups: o.Groups, Billing: o.Billing, Owner: noOwner, Apps: noApps, Months: noMonths,
 		Target: noTarget, Space: noSpace,
 		Stored: unseen[int64]("the size of the dump", NotHeld, "the source is an account"),
@@ -120,13 +123,12 @@ func (f *Facts) gatherDump(ctx context.Context, o *Options) error {
 
 // bar fills in what was not asked for: since the account did not answer, or since a dump has no such thing.
 func (f *Facts) bar(err error) {
-	why, reason := Barred, "the account does not answer"
-	if err == nil {
-		why, reason = NotHeld, "a dump does not tell it"
-	}
-	f.Root = refused[string]("the API of the account", orElse(err))
-	if err == nil {
-		f.Root = unseen[string]("the API of the account", why, reason)
+	const root = "the API of the account"
+	why, reason := NotHeld, "a dump does not tell it"
+	f.Root = unseen[string](root, why, reason)
+	if err != nil {
+		why, reason = Barred, "the account does not answer"
+		f.Root = refused[string](root, err)
 	}
 	f.Clock = unseen[time.Duration]("the Date of the answers", why, reason)
 	f.Me = unseen[Agent]("GET agents/me", why, reason)
@@ -139,10 +141,8 @@ func (f *Facts) bar(err error) {
 	for _, s := range setup {
 		f.Setup[s] = unseen[Snapshot]("GET "+api.EndpointOf(s), why, reason)
 	}
-	for _, s := range api.Streams() {
-		if api.Grows(s) {
-			f.Exports[s] = unseen[bool]("GET "+api.EndpointOf(s), why, reason)
-		}
+	for _, s := range growing() {
+		f.Exports[s] = unseen[bool]("GET "+api.EndpointOf(s), why, reason)
 	}
 	f.Sample = unseen[Sample]("GET "+api.EndpointOf(chatferry.Chats), why, reason)
 	f.Counts = unseen[Counts]("GET "+searchPath, why, reason)

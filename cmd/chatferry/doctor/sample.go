@@ -90,21 +90,12 @@ func (s *Sample) classify(page *chatferry.Page) error {
 func (f *Facts) sample(ctx context.Context, from *account) error {
 	endpoint := api.EndpointOf(chatferry.Chats)
 	records, err := f.fromPlaces(ctx, from, endpoint)
-	if g := gapOf("", orElse(err)); err != nil && (g.Why == Missing || g.Why == Forbidden) {
+	if why := whyOf(err); why == Missing || why == Forbidden {
 		f.Exports[chatferry.Chats] = refused[bool]("GET "+endpoint, err)
 		endpoint = "chats"
 		records, err = drain(ctx, from.source, &chatferry.Shard{Stream: chatferry.Chats, API: &chatferry.Range{Endpoint: endpoint}}, 1)
 	}
 	return f.setSample(ctx, "GET "+endpoint, endpoint, records, err)
-}
-
-var errNothing = errors.New("nothing")
-
-func orElse(err error) error {
-	if err == nil {
-		return errNothing
-	}
-	return err
 }
 
 func (f *Facts) setSample(ctx context.Context, asked, endpoint string, records [][]byte, err error) error {

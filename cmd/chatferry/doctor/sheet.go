@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatferry"
+	"chatferry/extract/api"
 )
 
 // Sheet is all that was found.
@@ -20,7 +21,8 @@ type Sheet struct {
 	Checks   []Check   `json:"checks"`
 	Months   []Month   `json:"months,omitempty"`
 
-	Clients []Client `json:"-"`
+	clients  []Client
+	accepted []chatferry.Stream
 }
 
 // Count is how many checks have a Verdict.
@@ -154,14 +156,16 @@ func labelOf(i int, label string) string {
 // others failed, and how many the source refused to answer, for good or for now.
 type Trouble struct{ Environment, Failed, Refused, Later []string }
 
-// Trouble sorts the checks by what they mean for whoever called. Streams for which allowed is true may be refused.
-func (s *Sheet) Trouble(allowed func(asked string) bool) (t Trouble) {
+// Trouble sorts the checks by what they mean for whoever called.
+func (s *Sheet) Trouble() (t Trouble) {
+	accepted := func(asked string) bool {
+		return slices.ContainsFunc(s.accepted, func(a chatferry.Stream) bool { return asked == "GET "+api.EndpointOf(a) })
+	}
 	for i := range s.Checks {
 		c := &s.Checks[i]
 		switch {
 		case c.Verdict == Fail && c.environment:
 			t.Environment = append(t.Environment, c.ID)
-		case c.Verdict == Fail && c.ID == "token.streams" && !slices.ContainsFunc(c.NotSeen, func(g Gap) bool { return !allowed(g.Asked) }):
 		case c.Verdict == Fail:
 			t.Failed = append(t.Failed, c.ID)
 		}
@@ -172,7 +176,7 @@ func (s *Sheet) Trouble(allowed func(asked string) bool) (t Trouble) {
 				t.Environment = append(t.Environment, g.Asked)
 			case g.Why == Failed:
 				t.Later = append(t.Later, g.Asked)
-			case (g.Why == Forbidden || g.Why == Missing || g.Why == Unreadable) && !allowed(g.Asked):
+			case (g.Why == Forbidden || g.Why == Missing || g.Why == Unreadable) && !accepted(g.Asked):
 				t.Refused = append(t.Refused, g.Asked)
 			}
 		}

@@ -2,7 +2,9 @@ package chatapi
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 
 	"chatferry/extract/rehearsal"
 )
@@ -11,7 +13,7 @@ import (
 // what is installed. They know the same tokens.
 var supportEndpoints = []endpoint{
 	{"/users/me", supportMe},
-	{"/users", supportList("users", func(c *call) []string { return c.s.support().Users })},
+	{"/users", supportList("users", usersOfRoles)},
 	{"/groups", supportList("groups", func(c *call) []string { return c.s.support().Groups })},
 	{"/apps/installations", supportList("installations", func(c *call) []string { return c.s.support().Apps })},
 }
@@ -22,6 +24,21 @@ const supportPage = 100
 func supportMe(c *call) *failure {
 	c.text(`{"user":` + c.s.support().Users[0] + `}`)
 	return nil
+}
+
+// usersOfRoles are the users, or those whose role is asked for.
+func usersOfRoles(c *call) []string {
+	roles := c.query["role[]"]
+	if len(roles) == 0 {
+		return c.s.support().Users
+	}
+	var list []string
+	for _, raw := range c.s.support().Users {
+		if slices.ContainsFunc(roles, func(role string) bool { return strings.Contains(raw, `"role":"`+role+`"`) }) {
+			list = append(list, raw)
+		}
+	}
+	return list
 }
 
 // supportList answers with a page of a list, which leads on by a cursor.

@@ -49,6 +49,12 @@ func TestSupportLists(t *testing.T) {
 	if answer := c.ask(c.root + "/users/me"); answer.StatusCode != http.StatusOK {
 		t.Errorf("users/me: %d", answer.StatusCode)
 	}
+	var of struct {
+		Users []struct{ Role string }
+	}
+	if err := json.Unmarshal(body(t, c.ask(c.root+"/users?role[]=admin")), &of); err != nil || len(of.Users) == 0 || len(of.Users) == len(want["users"]) {
+		t.Errorf("%d administrators of %d users, %v", len(of.Users), len(want["users"]), err)
+	}
 	c.token = "another"
 	if answer := c.ask(c.root + "/users"); answer.StatusCode != http.StatusUnauthorized {
 		t.Errorf("with another token: %d", answer.StatusCode)
