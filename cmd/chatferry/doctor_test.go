@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"chatferry/checkpoint"
 	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/chatapi"
 )
@@ -27,8 +28,13 @@ type examined struct {
 	ExitCode int    `json:"exit_code"`
 	Kind     string `json:"account_kind"`
 	Checks   []struct {
-		ID      string `json:"id"`
-		Verdict string `json:"verdict"`
+		ID      string   `json:"id"`
+		Verdict string   `json:"verdict"`
+		Seen    []string `json:"seen"`
+		NotSeen []struct {
+			Asked, Why, Reason string
+		} `json:"not_seen"`
+		Means, Do string
 	} `json:"checks"`
 	Error *resultError `json:"error"`
 }
@@ -95,6 +101,16 @@ func (v *virtual) mustExamine(args ...string) *examined {
 	}
 	if x.ExitCode != e.code || x.OK != (e.code == exitDone) || (x.Error == nil) != x.OK {
 		v.t.Errorf("exit code %d, and the result says %d, %t, %v", e.code, x.ExitCode, x.OK, x.Error)
+	}
+	for _, c := range x.Checks {
+		if c.Means == "" || (c.Verdict != "pass" && c.Do == "") || len(c.Seen)+len(c.NotSeen) == 0 && c.Verdict != "unknown" {
+			v.t.Errorf("it does not say what it saw, what that means or what to do: %+v", c)
+		}
+		for _, n := range c.NotSeen {
+			if n.Asked == "" || n.Why == "" || n.Reason == "" {
+				v.t.Errorf("%s does not say what was asked for in vain, and why: %+v", c.ID, n)
+			}
+		}
 	}
 	if strings.Contains(e.stdout+e.stderr, rehearsal.Canary) || strings.Contains(e.stdout+e.stderr, v.env["CHATFERRY_TOKEN"]) {
 		v.t.Error("a secret is told")
@@ -490,6 +506,17 @@ func TestDoctorDump(t *testing.T) {
 		}
 		if x.Kind != "legacy_linked" {
 			t.Errorf("it is taken for %s", x.Kind)
+		}
+
+		// A live run is not disturbed, and nothing is said of its place.
+		lock, err := checkpoint.TakeLock(t.Context(), v.root, checkpoint.LockOptions{RunID: "another"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer lock.Release()
+		e = v.program(t.Context(), "doctor", "--from", folder, "--to", v.root, "--json")
+		if err := json.Unmarshal([]byte(e.stdout), &x); err != nil || x.verdicts()["target.write"] != "unknown" || !lock.Held() {
+			t.Errorf("beside a live run: %v, %s", err, x.verdicts()["target.write"])
 		}
 	})
 }

@@ -92,6 +92,9 @@ func (a *app) doctor(ctx context.Context, s *settings, o *doctorOptions) error {
 	ctx, request, finish := a.stoppableAtOnce(ctx)
 	defer finish()
 	begun := a.now()
+	if account, _ := s.From.account(); account != "" && a.isTerminal(a.stderr) {
+		fmt.Fprintf(a.stderr, "chatferry: asking some forty questions, %.0f a minute; --months asks more\n", float64(s.Rate)*float64(s.RateShare))
+	}
 	look, free, err := a.doctorLook(ctx, s, o)
 	if err != nil {
 		return request.reason(err)
