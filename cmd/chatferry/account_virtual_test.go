@@ -31,7 +31,7 @@ type virtual struct {
 	root   string
 	env    map[string]string
 	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
-	now    func() time.Time                           // of this machine
+	now    func() time.Time                           // of this machine; nil is time.Now
 	*memoryNet
 }
 
@@ -52,7 +52,7 @@ func newVirtual(t *testing.T, account rehearsal.Options, o chatapi.Options, arou
 	if around != nil {
 		handler = around(handler)
 	}
-	v := &virtual{t: t, server: server, begun: time.Now(), now: time.Now, root: filepath.Join(t.TempDir(), "dataset"), memoryNet: listenInMemory(handler)}
+	v := &virtual{t: t, server: server, begun: time.Now(), root: filepath.Join(t.TempDir(), "dataset"), memoryNet: listenInMemory(handler)}
 	t.Cleanup(v.shut)
 	v.env = map[string]string{"CHATFERRY_TOKEN": o.Token, "CHATFERRY_MIN_FREE": "0", "CHATFERRY_PROGRESS": "none"}
 	return v
@@ -81,6 +81,10 @@ func (e ended) result(t *testing.T) result {
 func (v *virtual) program(ctx context.Context, args ...string) ended {
 	v.t.Helper()
 	var stdout, stderr safeBuffer
+	now := v.now
+	if now == nil {
+		now = time.Now
+	}
 	code := run(ctx, &environment{
 		program: "chatferry", args: args, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
 		getenv: func(name string) string { return v.env[name] },
@@ -93,7 +97,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		},
 		isTerminal: func(any) bool { return false },
 		size:       func() (int, int) { return 80, 24 },
-		now:        v.now,
+		now:        now,
 		transport:  &v.transport,
 		disk:       v.disk,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },
