@@ -112,6 +112,9 @@ func (v *virtual) mustExamine(args ...string) *examined {
 			}
 		}
 	}
+	if n := v.server.Stats().Writes; n > 0 {
+		v.t.Errorf("it tried to write to the account, %d times", n)
+	}
 	if strings.Contains(e.stdout+e.stderr, rehearsal.Canary) || strings.Contains(e.stdout+e.stderr, v.env["CHATFERRY_TOKEN"]) {
 		v.t.Error("a secret is told")
 	}

@@ -50,8 +50,9 @@ func newDoctorCommand(a *app) *cobra.Command {
 			"address2, city, state, postal_code, country_code; and cycle, as yearly or monthly. --upgraded reads users, groups and apps from " +
 			"the Support API instead, with the OAuth token of " + envUpgradedToken + " or --upgraded-token-file.\n\n" +
 			"Persons and clients on whom somebody has to act are named, by name and e-mail address: keep the answer accordingly.\n\n" +
-			"The exit code is 0 if nothing failed, whatever was not given; 3 if it is for the credentials, the machine's clock or the place of the dataset; " +
-			"6 if something did not answer; and 4 if another check failed, or the account refused to answer one.",
+			"The exit code is 0 if nothing failed, whatever was not given; 3 if the token, its role, this machine's clock or the place of the dataset " +
+			"is at fault; 6 if something did not answer, which is waited for no longer than 30 s unless --patience is given; and 4 if another check " +
+			"failed, or the account refused to answer one.",
 		Example: `  chatferry doctor --from zendesk://acme
   chatferry doctor --from zendesk://acme --to /data/acme --support-users users.csv
   chatferry doctor --from zopim: --upgraded zendesk://acme --format markdown > upgrade.md

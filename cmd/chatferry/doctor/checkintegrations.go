@@ -66,6 +66,11 @@ func oauthClients(l *look) {
 		}
 		l.name(c.title(), strings.Join(note, "; "))
 	}
+	if k, _ := l.f.kind(); k == Phase4 {
+		l.warn("Tokens from before the upgrade are void, and integrations of third parties with Chat have stopped.",
+			"see that each was authorised again, with SUBDOMAIN.zendesk.com/api/v2/chat, by each agent and administrator who uses it")
+		return
+	}
 	l.warn("Every token is void after the upgrade: whoever uses these clients must authorise again. An integration of a third party with Chat stops for good, and so does all that reads www.zopim.com.",
 		"find out what each is for, and look in the dashboard for integrations without a client, which the API does not tell; before: tell who runs it, and replace what is a third party's; after: authorise again, with SUBDOMAIN.zendesk.com/api/v2/chat")
 }
