@@ -31,6 +31,7 @@ type virtual struct {
 	root   string
 	env    map[string]string
 	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
+	now    func() time.Time                           // of this machine; nil is time.Now
 	*memoryNet
 }
 
@@ -80,6 +81,10 @@ func (e ended) result(t *testing.T) result {
 func (v *virtual) program(ctx context.Context, args ...string) ended {
 	v.t.Helper()
 	var stdout, stderr safeBuffer
+	now := v.now
+	if now == nil {
+		now = time.Now
+	}
 	code := run(ctx, &environment{
 		program: "chatferry", args: args, stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr,
 		getenv: func(name string) string { return v.env[name] },
@@ -92,7 +97,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		},
 		isTerminal: func(any) bool { return false },
 		size:       func() (int, int) { return 80, 24 },
-		now:        time.Now,
+		now:        now,
 		transport:  &v.transport,
 		disk:       v.disk,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },

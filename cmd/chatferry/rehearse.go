@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,6 +33,7 @@ type rehearseOptions struct {
 	kind                      string
 	tokenTTL                  period
 	quirks, faults            string
+	cases                     string // what an upgrade of the account meets
 }
 
 const (
@@ -63,7 +65,8 @@ func newRehearseCommand(a *app) *cobra.Command {
 		Example: `  chatferry rehearse
   chatferry rehearse --chats 100000 --touches 600 --deletes 30
   chatferry rehearse --faults 429-seconds@5%,reset-body@first,403@oauth/clients
-  chatferry rehearse --faults list`,
+  chatferry rehearse --faults list
+  chatferry rehearse --account-kind legacy_linked --case owner-elsewhere,shared-email,lite-plan`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			s, err := resolve(a.environment, cmd.Flags(), nil)
@@ -89,8 +92,35 @@ func newRehearseCommand(a *app) *cobra.Command {
 	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4 (default legacy_chat_only)")
 	f.Var(&periodFlag{&o.tokenTTL}, "token-ttl", "how long a token is valid, 0 for ever (default 0)")
 	f.Var(&plainFlag{&o.quirks, "A,B"}, "quirks", "how the server differs from others of its kind: "+strings.Join(quirkNames(), ", "))
+	f.Var(&plainFlag{&o.cases, "A,B"}, "case", "what an upgrade of the account meets: "+strings.Join(caseNames(), ", "))
 	addFlag(f, "json")
 	return cmd
+}
+
+func caseNames() []string {
+	var names []string
+	for _, c := range rehearsal.Cases() {
+		names = append(names, string(c))
+	}
+	return names
+}
+
+// account is what account is served.
+func (o *rehearseOptions) account(kind chatapi.Kind) (rehearsal.Options, error) {
+	options := rehearsal.Options{Seed: uint64(o.seed), Chats: int64(o.chats), Upgraded: kind == chatapi.Phase4}
+	if kind == chatapi.LegacyChatOnly {
+		options.Cases = append(options.Cases, rehearsal.Unlinked)
+	}
+	for name := range strings.SplitSeq(o.cases, ",") {
+		switch name = strings.TrimSpace(name); {
+		case name == "":
+		case !slices.Contains(caseNames(), name):
+			return options, usage(didYouMean(name, "", caseNames()), "--case: %q is not known", name)
+		default:
+			options.Cases = append(options.Cases, rehearsal.Case(name))
+		}
+	}
+	return options, nil
 }
 
 // plainFlag is a flag of one verb whose value is a text; kind is what the help calls it.
@@ -168,7 +198,7 @@ func quirkNames() []string {
 // settle turns what the flags say into what the server and the faults are told, all but what depends on the address.
 func (o *rehearseOptions) settle(now func() time.Time) (chatapi.Options, []faults.Rule, error) {
 	options := chatapi.Options{
-		Token: rehearseToken, TokenTTL: time.Duration(o.tokenTTL), Rate: int(o.rate), Now: now,
+		Token: rehearseToken, Support: true, TokenTTL: time.Duration(o.tokenTTL), Rate: int(o.rate), Now: now,
 		Change: chatapi.Changes{Seed: uint64(o.seed), Touches: float64(o.touches), Inserts: float64(o.inserts), Deletes: float64(o.deletes)},
 	}
 	if o.tokenTTL > 0 {
@@ -217,11 +247,17 @@ type rehearsalServer struct {
 	api     *chatapi.Server
 	faults  *faults.Handler
 	begun   time.Time
+	// supportOwner is the e-mail address of who owns the Support account beside it.
+	supportOwner string
 }
 
 // rehearse serves the account until a signal asks it to end.
 func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) error {
 	options, rules, err := o.settle(a.now)
+	if err != nil {
+		return err
+	}
+	served, err := o.account(options.Kind)
 	if err != nil {
 		return err
 	}
@@ -237,7 +273,8 @@ func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) err
 		fmt.Fprintf(a.stderr, "chatferry: everybody who reaches %s can read this account and change its tokens; it holds made-up people only\n",
 			listener.Addr())
 	}
-	account := rehearsal.New(rehearsal.Options{Seed: uint64(o.seed), Chats: int64(o.chats)})
+	account := rehearsal.New(served)
+	r.supportOwner = account.Support().Owner
 	options.Files = r.address + "/attachments/"
 	if r.api, err = chatapi.New(account, options); err != nil {
 		return err

@@ -86,6 +86,9 @@ func (r *rehearsalServer) announce(e *environment) string {
 		fmt.Fprintf(&b, "  faults    %s\n", printable(o.faults))
 	}
 
+	look := []string{"doctor", "--from", r.address, "--upgraded", r.address, "--support-owner", r.supportOwner}
+	fmt.Fprintf(&b, "\nSee what stands between it and an upgrade:\n  CHATFERRY_TOKEN=%[1]s %[3]s=%[1]s %[2]s\n", rehearseToken,
+		e.command(look...), envUpgradedToken)
 	fmt.Fprintf(&b, "\nCarry it over:\n")
 	if o.tokenTTL > 0 {
 		pair := fmt.Sprintf(`{"access_token":"%s","refresh_token":"%s"}`, rehearseToken, rehearseRefresh)

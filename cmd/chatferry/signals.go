@@ -114,6 +114,27 @@ func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Co
 	}
 }
 
+// stoppableAtOnce is stoppable for what has nothing to be sealed: its context ends with the first signal.
+func (a *app) stoppableAtOnce(ctx context.Context) (context.Context, *stopRequest, func()) {
+	ctx, request, finish := a.stoppable(ctx, 0)
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-request.asked:
+			cancel(request.cause)
+		case <-ended:
+		}
+	})
+	return ctx, request, func() {
+		close(ended)
+		watching.Wait()
+		cancel(nil)
+		finish()
+	}
+}
+
 func stopCause(what string) error {
 	return &chatferry.Error{Kind: chatferry.KindStopped, Op: what}
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
-	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -70,22 +69,8 @@ func (f *shareFlag) Type() string   { return "P%" }
 
 // verify verifies a dataset and tells what was found.
 func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64) error {
-	ctx, request, finish := a.stoppable(ctx, 0)
+	ctx, request, finish := a.stoppableAtOnce(ctx)
 	defer finish()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	ended := make(chan struct{})
-	defer close(ended)
-	watching.Go(func() {
-		select {
-		case <-request.asked: // there is nothing to be sealed
-			cancel(request.cause)
-		case <-ended:
-		}
-	})
-
 	t, err := a.openTarget(ctx, root, &s.Config)
 	if err != nil {
 		return err

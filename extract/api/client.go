@@ -19,6 +19,8 @@ type Options struct {
 	// stands for /api/v2/chat and /api/v2 of its host.
 	Roots []string
 	Token TokenSource
+	// Probe is the path that is asked for to find the root; "": those that an account of the Chat API answers.
+	Probe string
 
 	PerMinute float64 // requests that the account is allowed; 0: 200
 	Share     float64 // of them that this Client may use, the rest is the customer's; 0: 0.7
@@ -103,6 +105,9 @@ func (c *Client) Root() string { return c.root.String() }
 
 // Now implements Getter.
 func (c *Client) Now() time.Time { return c.wire.clock.now() }
+
+// Dated reports whether Now rests on answers; else it is this machine's time.
+func (c *Client) Dated() bool { return c.wire.clock.told() }
 
 // Stats returns what was done so far.
 func (c *Client) Stats() Stats {

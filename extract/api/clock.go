@@ -44,6 +44,13 @@ func (c *serverClock) saw(h http.Header) time.Time {
 	return date
 }
 
+// told reports whether any answer told the time.
+func (c *serverClock) told() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.skews) > 0
+}
+
 // now is the server's time; this machine's as long as no answer told.
 func (c *serverClock) now() time.Time {
 	c.mu.Lock()

@@ -10,12 +10,15 @@ import (
 	"chatferry"
 )
 
-// probes are cheap requests that an account answers with 200 where its API is. The first decides for most; some
-// accounts and tokens are not given it.
-var probes = []struct {
+// inquiry is a request that finds a root.
+type inquiry struct {
 	path  string
 	query url.Values
-}{
+}
+
+// probes are cheap requests that an account answers with 200 where its API is. The first decides for most; some
+// accounts and tokens are not given it.
+var probes = []inquiry{
 	{"agents", url.Values{"limit": {"1"}}},
 	{"departments", nil},
 	{"account", nil},
@@ -43,7 +46,11 @@ func Dial(ctx context.Context, o Options) (*Client, error) {
 	}
 	c.patience.enter()
 	defer c.patience.leave()
-	if c.root, err = c.findRoot(ctx, roots); err != nil {
+	asked := probes
+	if o.Probe != "" {
+		asked = []inquiry{{path: o.Probe}}
+	}
+	if c.root, err = c.findRoot(ctx, roots, asked); err != nil {
 		c.Close()
 		return nil, err
 	}
@@ -75,7 +82,7 @@ func expand(texts []string) (roots []*url.URL, err error) {
 	return roots, nil
 }
 
-func (c *Client) findRoot(ctx context.Context, roots []*url.URL) (*url.URL, error) {
+func (c *Client) findRoot(ctx context.Context, roots []*url.URL, probes []inquiry) (*url.URL, error) {
 	a := asking{c: c, name: probes[0].path, answer: &Answer{}, probing: true}
 	for round := 1; ; round++ {
 		token, err := c.bearer.token(ctx)
@@ -84,7 +91,7 @@ func (c *Client) findRoot(ctx context.Context, roots []*url.URL) (*url.URL, erro
 		}
 		found := make([]*failure, len(roots))
 		for i, root := range roots {
-			f, err := a.probe(ctx, root)
+			f, err := a.probe(ctx, root, probes)
 			if err != nil {
 				return nil, err
 			}
@@ -112,7 +119,7 @@ func (c *Client) findRoot(ctx context.Context, roots []*url.URL) (*url.URL, erro
 }
 
 // probe asks one root once. nil means that the account answers there.
-func (a *asking) probe(ctx context.Context, root *url.URL) (first *failure, err error) {
+func (a *asking) probe(ctx context.Context, root *url.URL, probes []inquiry) (first *failure, err error) {
 	for _, p := range probes {
 		address, err := below(root, p.path, p.query)
 		if err != nil {

@@ -217,3 +217,30 @@ func TestDialOptions(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Another API than that of chats is found by the path that its caller names, and by no other.
+func TestDialProbe(t *testing.T) {
+	bubble(t, "it answers", func(t *testing.T) {
+		var asked []string
+		n := serve(t, func(w http.ResponseWriter, r *http.Request) {
+			if asked = append(asked, r.URL.Path); r.URL.Path != "/api/v2/users/me" {
+				http.Error(w, "{}", http.StatusNotFound)
+				return
+			}
+			_, _ = w.Write([]byte("{}"))
+		})
+		o := options(n)
+		o.Roots, o.Probe = []string{"https://acme.zendesk.com/api/v2"}, "users/me"
+		c, err := Dial(t.Context(), o)
+		if err != nil || c.Root() != o.Roots[0] || len(asked) != 1 || !c.Dated() {
+			t.Errorf("got %v, %v, after %q", c, err, asked)
+		}
+	})
+	bubble(t, "it is not there", func(t *testing.T) {
+		n := serve(t, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusNotFound) })
+		o := options(n)
+		o.Probe = "users/me"
+		_, err := Dial(t.Context(), o)
+		wantStatus(t, err, 404)
+	})
+}

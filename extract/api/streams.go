@@ -88,6 +88,15 @@ func usualEndpoint(s chatferry.Stream) (*route, bool) {
 	return &endpoints[i], true
 }
 
+// EndpointOf names the first endpoint by which a Stream can be read; "" if the API does not give it.
+func EndpointOf(s chatferry.Stream) string {
+	e, ok := usualEndpoint(s)
+	if !ok {
+		return ""
+	}
+	return e.name
+}
+
 // Streams returns the Streams that the API gives, in the order in which they are carried over.
 func Streams() []chatferry.Stream {
 	return slices.DeleteFunc(chatferry.Streams(), func(s chatferry.Stream) bool {

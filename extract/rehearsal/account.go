@@ -24,6 +24,8 @@ type Options struct {
 	// Big is how many chats have a history of BigBytes: 0, and 3 MiB.
 	Big      int
 	BigBytes int
+	// Cases are what an upgrade of the account meets: none.
+	Cases []Case
 }
 
 func (o *Options) messageRate() float64 { return max(0, o.Message) }

@@ -244,8 +244,12 @@ func (g *generator) planOffline(r *rng) {
 
 // ticket numbers the tickets that chats left in the ticket system.
 func (a *Account) ticket(i int64, r *rng) int64 {
-	if a.quirk(quirkNumberForm, i) {
-		return (10 + i/1000) * 1000 // written as 10e3
+	n := (10 + i/1000) * 1000 // written as 10e3
+	if !a.quirk(quirkNumberForm, i) {
+		n = 20_000 + i*3 + int64(r.intn(3))
 	}
-	return 20_000 + i*3 + int64(r.intn(3))
+	if a.has(Unlinked) {
+		return 0
+	}
+	return n
 }

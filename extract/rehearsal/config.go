@@ -81,15 +81,17 @@ func (a *Account) accountKey() string {
 }
 
 func (a *Account) accountRecord() string {
-	owner := &a.agents[0]
+	owner := &a.agents[theOwner]
+	plan, days, full := a.plan()
 	return fmt.Sprintf(`{"account_key":%q,"status":"active","create_date":%s,"billing":{"company":"Fernweh Outdoor Ltd.",`+
 		`"first_name":%s,"last_name":%s,"email":%s,"address1":"1 Example Quay","address2":"","city":"Bristol","state":"","postal_code":"BS1 0AA",`+
-		`"country_code":"GB","additional_info":""},"plan":{"name":"premium","price":59.0,"max_agents":%d,"max_departments":"unlimited",`+
-		`"max_concurrent_chats":"unlimited","max_history_search_days":"unlimited","max_advanced_triggers":"unlimited","max_basic_triggers":"unlimited",`+
-		`"goals":10,"analytics":true,"rest_api":true,"sla":false,"monitoring":true,"chat_reports":true,"agent_reports":true,"email_reports":true,`+
+		`"country_code":"GB","additional_info":""},"plan":{"name":%q,"price":59.0,"max_agents":%d,"max_departments":"unlimited",`+
+		`"max_concurrent_chats":"unlimited","max_history_search_days":%q,"max_advanced_triggers":"unlimited","max_basic_triggers":"unlimited",`+
+		`"goals":10,"analytics":%t,"rest_api":%t,"sla":false,"monitoring":true,"chat_reports":true,"agent_reports":true,"email_reports":true,`+
 		`"daily_reports":true,"agent_leaderboard":true,"operating_hours":true,"file_upload":true,"ip_restriction":true,"integrations":true,`+
 		`"support":true,"high_load":true,"unbranding":true,"widget_customization":"full","short_desc":"Premium","long_desc":"Premium, billed yearly"}}`,
-		a.accountKey(), stamp(a.calendar.dayStart(0)-200*day), quoted(owner.first), quoted(owner.last), quoted(owner.email), len(a.agents)+5)
+		a.accountKey(), stamp(a.calendar.dayStart(0)-200*day), quoted(owner.first), quoted(owner.last), quoted(owner.email), plan, len(a.agents)+5,
+		days, full, full)
 }
 
 func (a *Account) agentRecords() []string {
@@ -107,21 +109,23 @@ func (a *Account) agentRecords() []string {
 		}
 		enabled, login := "true", stamp(end-a.clip(i))
 		if ag.left != 0 {
-			enabled, login = "false", stamp(ag.left*day-hour)
+			login = stamp(ag.left*day - hour)
 		}
 		switch {
-		case i%5 == 1 && ag.left == 0:
+		case !a.isEnabled(i):
+			enabled = "false"
+		case i%5 == 1:
 			enabled = "1"
 		case i == len(a.agents)-1:
 			login = "null" // never came
 		}
 		raw := fmt.Sprintf(`{"id":%d,"email":%s,"first_name":%s,"last_name":%s,"display_name":%s,"enabled":%s,`+
 			`"roles":{"owner":%t,"administrator":%t},"departments":%s,"create_date":%s,"last_login":%s,"login_count":%d`,
-			ag.id, quoted(ag.email), quoted(ag.first), quoted(ag.last), quoted(ag.display), enabled,
-			ag.role == 0, ag.role <= 1, intList(departments), stamp(ag.hired*day+9*hour), login, a.hash(domConfig, int64(100+i))%3000)
+			ag.id, quoted(a.emailOf(i)), quoted(ag.first), quoted(ag.last), quoted(ag.display), enabled,
+			a.isOwner(i), a.isAdministrator(i), intList(departments), stamp(ag.hired*day+9*hour), login, a.hash(domConfig, int64(100+i))%3000)
 		if i%6 != 5 { // the others were last saved before these fields came
 			raw += fmt.Sprintf(`,"role_id":%d,"enabled_departments":%s,"skills":%s,"scope":%q`,
-				a.roles[ag.role].id, intList(departments), intList(skills), map[bool]string{true: "all", false: "departments"}[ag.role <= 1])
+				a.roles[a.roleOf(i)].id, intList(departments), intList(skills), map[bool]string{true: "all", false: "departments"}[ag.role <= 1])
 		}
 		out = append(out, raw+`}`)
 	}
@@ -133,10 +137,10 @@ func (a *Account) clip(i int) int64 { return int64(a.hash(domConfig, int64(200+i
 
 func (a *Account) roleRecords() []string {
 	var out []string
-	for k, role := range a.roles {
+	for k, role := range a.roles[:a.roleCount()] {
 		members := 0
 		for i := range a.agents {
-			if a.agents[i].role == k {
+			if a.roleOf(i) == k {
 				members++
 			}
 		}
@@ -176,7 +180,7 @@ func (a *Account) departmentRecords() []string {
 			settings = fmt.Sprintf(`"chat_enabled":%t,"solved_ticket_reassignment_strategy":"","support_group_id":%d`, dep.enabled, dep.id)
 		}
 		out = append(out, fmt.Sprintf(`{"id":%d,"name":%s,"description":%s,"enabled":%s,"members":%s,"settings":{%s}}`,
-			dep.id, quoted(dep.name), quoted(dep.description), enabled, intList(members), settings))
+			dep.id, quoted(a.departmentName(d)), quoted(dep.description), enabled, intList(members), settings))
 	}
 	return out
 }
@@ -209,7 +213,11 @@ func (a *Account) goalRecords() []string {
 
 func (a *Account) oauthRecords() []string {
 	var out []string
-	for k, name := range []string{"Warehouse export", "Intranet widget", "CRM sync (old)"} {
+	names := []string{"Warehouse export", "Intranet widget", "CRM sync (old)"}
+	if a.has(NoClients) {
+		names = nil
+	}
+	for k, name := range names {
 		created, updated := stamp(a.calendar.dayStart(0)+int64(k)*90*day), stamp(a.calendar.dayStart(0)+int64(k)*100*day)
 		if k == 2 {
 			created = created[:len(created)-2] + `"` // without a zone

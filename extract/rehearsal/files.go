@@ -15,6 +15,7 @@ var (
 const (
 	domFile domain = 1<<20 + iota
 	domUpgrade
+	domSupport
 )
 
 // A file's name holds what its bytes follow from: nine digits of a seed, one for its type, five for its size, and two

@@ -14,5 +14,6 @@
 //	export, fields, moments   incremental exports
 //	history, search, query    the list of chats, bulk, search
 //	setup, files              configuration, visitors, attachments
+//	support                   the Support account beside it
 //	ledger                    what is there
 package chatapi

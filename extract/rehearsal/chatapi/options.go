@@ -35,6 +35,8 @@ type Options struct {
 	// Files is the URL below which records say that attachments are: that of this server's /attachments/. "": they are at
 	// an address that leads nowhere.
 	Files string
+	// Support serves users, groups and apps of the Support account that goes with the account, below /api/v2.
+	Support bool
 }
 
 // RetryAfter is how a refused request is told when to come back.

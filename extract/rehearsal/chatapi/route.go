@@ -92,6 +92,14 @@ func (c *call) route() handler {
 		return attachment
 	}
 	c.endpoint = "other"
+	if rest, ok := strings.CutPrefix(path, zopimRoot+"/"); ok && c.s.o.Support {
+		for i := range supportEndpoints {
+			if _, ok := match(supportEndpoints[i].pattern, "/"+rest); ok {
+				c.zone, c.root, c.endpoint = zoneAPI, zopimRoot, supportEndpoints[i].pattern
+				return supportEndpoints[i].serve
+			}
+		}
+	}
 	if rest, ok := strings.CutPrefix(path, subdomainRoot+"/"); ok && !q.NoSubdomain {
 		c.zone, c.root, path = zoneAPI, subdomainRoot, "/"+rest
 	} else if rest, ok := strings.CutPrefix(path, zopimRoot+"/"); ok && !q.NoZopim && !strings.HasPrefix(rest, "chat/") {

@@ -14,6 +14,7 @@ type Server struct {
 	account *rehearsal.Account
 	o       Options
 	setup   *setup
+	support func() *rehearsal.Support
 	readers sync.Pool // of *rehearsal.Reader
 
 	mu     sync.Mutex // guards what follows
@@ -33,6 +34,7 @@ func New(a *rehearsal.Account, o Options) (*Server, error) {
 		account: a,
 		o:       o,
 		setup:   newSetup(a, &o),
+		support: sync.OnceValue(a.Support),
 		world:   newWorld(a, o.Change, o.Quirks.Broken, now.UnixMilli()),
 		tokens:  newTokens(&o, now),
 		quota:   newQuota(&o),

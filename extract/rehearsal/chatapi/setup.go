@@ -246,7 +246,7 @@ func bannedAddresses(c *call) *failure {
 	return nil
 }
 
-// me returns who asks: an agent who gave a password, or else the owner.
+// me returns who asks: an agent who gave a password, or else the one whose token it is.
 func (c *call) me() *object {
 	agents := c.s.setup.list(streamAgents)
 	for i := range agents {
@@ -254,7 +254,7 @@ func (c *call) me() *object {
 			return &agents[i]
 		}
 	}
-	return &agents[0]
+	return &agents[min(c.s.account.TokenAgent(), len(agents)-1)]
 }
 
 func myself(c *call) *failure {
