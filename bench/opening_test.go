@@ -36,7 +36,8 @@ func longLogs(t testing.TB, root string, n int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg := checkpoint.Config{Logs: checkpoint.NewDiskLogs(fsys), Publisher: local.New(fsys)}
+	// On a disk nobody makes packs; here they are for the bucket.
+	cfg := checkpoint.Config{Logs: checkpoint.ReadPacked(checkpoint.NewDiskLogs(fsys)), Publisher: local.New(fsys)}
 	run, err := checkpoint.Begin(t.Context(), cfg, checkpoint.RunOpen{RunID: "first", Tool: "bench"})
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +152,7 @@ func BenchmarkOpening(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		measure(b, checkpoint.NewObjectLogs(bucket), store)
+		measure(b, checkpoint.ReadPacked(checkpoint.NewObjectLogs(bucket)), store)
 	})
 	b.Run(fmt.Sprintf("store=disk/commits=%d", *openingRecords), func(b *testing.B) {
 		measure(b, checkpoint.NewDiskLogs(fsys), local.New(fsys))

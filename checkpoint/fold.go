@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"chatferry"
 )
 
@@ -138,19 +140,33 @@ func (d *Dataset) settle() error {
 // readShards reads of every Shard's log what is new. Nothing may stand behind the record that says that a Shard is done;
 // that nothing does is seen when the logs are read as a whole.
 func (d *Dataset) readShards(ctx context.Context, logs LogStore) error {
-	for i, shard := range d.facts.shards {
-		if i == len(d.Shards) {
-			d.Shards = append(d.Shards, ShardState{Shard: shard, Added: d.facts.added[i], Head: d.facts.begin})
-		}
-		if d.whole && d.Shards[i].Done {
-			continue
-		}
-		if err := d.Shards[i].read(ctx, logs, d.facts.format.Dataset); err != nil {
-			return err
+	for i := len(d.Shards); i < len(d.facts.shards); i++ {
+		d.Shards = append(d.Shards, ShardState{Shard: d.facts.shards[i], Added: d.facts.added[i], Head: d.facts.begin})
+	}
+	var unread []*ShardState
+	for i := range d.Shards {
+		if s := &d.Shards[i]; !d.whole || !s.Done {
+			unread = append(unread, s)
 		}
 	}
-	return nil
+	if _, far := logs.(*readAhead); !far {
+		for _, s := range unread {
+			if err := s.read(ctx, logs, d.facts.format.Dataset); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	g, joint := errgroup.WithContext(ctx)
+	g.SetLimit(farShards)
+	for _, s := range unread {
+		g.Go(func() error { return s.read(joint, logs, d.facts.format.Dataset) })
+	}
+	return g.Wait()
 }
+
+// farShards is how many Shard logs are read at once where every request takes its time.
+const farShards = 8
 
 func (s *ShardState) read(ctx context.Context, logs LogStore, dataset string) error {
 	log := s.Shard.ID.String()

@@ -59,6 +59,7 @@ var ours = []*regexp.Regexp{
 	regexp.MustCompile(`^_chatferry/(log/[^/]+/|log/|certificates/|keys/)?\.tmp-[^/]+$`),
 	regexp.MustCompile(`^_chatferry/probe-[^/]+$`),
 	regexp.MustCompile(`^_chatferry/keys/[0-9a-z]+\.(keys|visits|visitors|state)$`),
+	regexp.MustCompile(`^_chatferry/packs/(dataset|\d{12})-\d{12}\.zst$`),
 	regexp.MustCompile(`^_chatferry/log/\d{12}/\d{12}\.json$`),
 	regexp.MustCompile(`^_chatferry/log/dataset/\d{12}\.json$`),
 }

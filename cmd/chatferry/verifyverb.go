@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"chatferry"
+	"chatferry/checkpoint"
 	"chatferry/cmd/chatferry/progress"
 	"chatferry/cmd/chatferry/verify"
 )
@@ -75,6 +76,7 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 	if err != nil {
 		return err
 	}
+	t.logs = checkpoint.Unpacked(t.logs) // copies prove nothing
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 	shown := a.newVerifyProgress(s, t.root)
 	r, err := verify.Run(ctx, verify.Options{

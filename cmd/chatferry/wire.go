@@ -89,7 +89,7 @@ func (t *target) openBucket(ctx context.Context, c *Config) error {
 		return err
 	}
 	t.root, t.home = bucket.URI(""), &bucketHome{bucket: bucket, temp: string(c.TmpDir)}
-	t.logs, t.store = checkpoint.ReadAhead(checkpoint.NewObjectLogs(bucket)), store
+	t.logs, t.store = checkpoint.ReadPacked(checkpoint.NewObjectLogs(bucket)), store
 	return nil
 }
 
