@@ -3,8 +3,10 @@ package main
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"chatferry"
+	"chatferry/cmd/chatferry/deep"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -26,6 +28,10 @@ func (d *deepened) writeDifferences(b *strings.Builder) {
 // write tells what was compared.
 func (d *deepened) write(b *strings.Builder) {
 	fmt.Fprintf(b, "\nCompared with %s in %s:\n", printable(strings.ReplaceAll(d.From, "\n", ", ")), progress.Span(d.took()))
+	if d.Account != nil {
+		d.writeAccount(b)
+		return
+	}
 	rows := [][]string{{"STREAM", "IN THE SOURCE", "EQUAL", "QUARANTINED", "EXCLUDED", "SUPERSEDED", "MISSING", "EXTRA", "CHANGED"}}
 	var all int64
 	for _, name := range chatferry.Streams() {
@@ -46,4 +52,33 @@ func (d *deepened) write(b *strings.Builder) {
 	if d.Waiting > 0 {
 		fmt.Fprintf(b, "%s of the source not read to the end yet.\n", countOf(int64(d.Waiting), "shard"))
 	}
+}
+
+// writeAccount tells what was asked of an account.
+func (d *deepened) writeAccount(b *strings.Builder) {
+	a := d.Account
+	line := func(format string, args ...any) { fmt.Fprintf(b, "  "+format+"\n", args...) }
+	if a.Months > 0 {
+		line("%s found by its search, up to %s, counted by %s; %s and %s of Message are held",
+			countOf(a.Counted, "chat"), a.Mark.Format(time.RFC3339), countOf(a.Months, "month"), countOf(a.Held, "row"), progress.Count(a.Excluded))
+	}
+	if a.Days > 0 {
+		line("%s counted singly, and the chats of %s looked for by their ids", countOf(a.Days, "day"), progress.Count(a.Unequal))
+	}
+	for _, e := range []struct {
+		why  deep.Reason
+		text string
+	}{
+		{deep.NewerThere, "made or changed since"},
+		{deep.GoneThere, "deleted since"},
+		{deep.OfMessage, "conversations of Message, excluded"},
+		{deep.InQuarantine, "in quarantine"},
+		{deep.NotFound, "not shown by the search, though the account gives them"},
+	} {
+		if n := a.Explained[e.why]; n > 0 {
+			line("  %s of them %s", progress.Count(n), e.text)
+		}
+	}
+	line("%s asked for again (--seed %d): %s equal value by value, %s newer at the source, %s deleted there",
+		countOf(a.Refetched, "chat"), a.Seed, progress.Count(a.Equal), progress.Count(a.Newer), progress.Count(a.Gone))
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,18 +21,28 @@ import (
 
 const deepHelp = "With --deep, the dataset is then held against its source, --from, or else the place that it was made of. A dump is read once " +
 	"more, decoded by other code, and every record is compared value by value with what its rows give back, and with the columns " +
-	"that they stand in; it must be a row, in the ledger, or in quarantine. What differs is named by its id and its fields, " +
-	"without values: exit code 7."
+	"that they stand in; it must be a row, in the ledger, or in quarantine. Of an account, chats are counted by month, and by day where " +
+	"that differs, and --refetch of them, chosen by --seed, are asked for again and compared. What differs is named by its id and its " +
+	"fields, without values: exit code 7."
 
 // deepFlags are the flags of a comparison with the source.
 type deepFlags struct {
-	on toggle
+	on      toggle
+	refetch count
+	seed    count
 }
 
+// refetched is how many chats of an account are asked for again unless it is told otherwise.
+const refetched = 200
+
 func (f *deepFlags) add(flags *pflag.FlagSet) {
-	flags.Var(&switchFlag{&f.on}, "deep", "compare every value with the source as well")
+	f.refetch = refetched
+	flags.Var(&switchFlag{&f.on}, "deep", "hold it against its source as well, value by value")
 	flags.Lookup("deep").NoOptDefVal = "true"
 	addFlag(flags, "from")
+	flags.Var(&numberFlag{&f.refetch}, "refetch", "with --deep, chats of an account that are asked for again (default "+strconv.Itoa(refetched)+")")
+	flags.Var(&numberFlag{&f.seed}, "seed", "with --deep, chooses which; the default is another number each time, which is told")
+	addFlags(flags, []string{"rate", "rate-share", "patience", "token-file", "token-command"})
 }
 
 // check refuses flags that go together with nothing.
@@ -39,7 +50,7 @@ func (f *deepFlags) check(cmd *cobra.Command, quick bool) error {
 	if bool(f.on) && quick {
 		return usage("choose one of them", "--quick reads no file, --deep all")
 	}
-	for _, name := range []string{"from"} {
+	for _, name := range []string{"from", "refetch", "seed"} {
 		if cmd.Flags().Changed(name) && !bool(f.on) {
 			return usage("add --deep", "--%s is for a comparison with the source", name)
 		}
@@ -67,16 +78,19 @@ func (a *app) deepLook(cmd *cobra.Command, args []string, f *deepFlags, sample f
 		}
 		c := &carriage{app: a, settings: s, command: "verify", t: t, tracker: progress.NewTracker(a.now), before: d}
 		c.log = a.newLogger(s, a.stderr)
-		if account, err := s.From.account(); err != nil || account != "" {
-			return nil, errors.Join(err, usage("name a dump with --from", "an account is not compared"))
-		}
-		from, err := c.openDump(ctx)
+		from, err := openSupply(ctx, c)
 		if err != nil {
 			return nil, err
 		}
+		defer from.close()
 		begun := a.now()
 		out := &deepened{From: s.From.String(), sampled: sample > 0 && sample < 1}
-		err = out.dump(ctx, c, from.(*dumpSupply), sample, shown)
+		switch from := from.(type) {
+		case *dumpSupply:
+			err = out.dump(ctx, c, from, sample, shown)
+		case *accountSupply:
+			err = out.account(ctx, c, from, f, shown)
+		}
 		out.ElapsedS = seconds(a.now().Sub(begun))
 		return out, c.moved(ctx, err)
 	}
@@ -154,8 +168,9 @@ type deepened struct {
 	Source string `json:"source"` // dump or account
 	From   string `json:"from"`
 	deep.Report
-	Unproven []string `json:"not_proven"`
-	ElapsedS float64  `json:"elapsed_s"`
+	Account  *deep.AccountReport `json:"account,omitempty"`
+	Unproven []string            `json:"not_proven"`
+	ElapsedS float64             `json:"elapsed_s"`
 
 	sampled bool
 }
@@ -178,9 +193,12 @@ func (d *deepened) verdict(root string) error {
 	if d.differences() == 0 {
 		return nil
 	}
+	hint := "keep the dataset and the source as they are, and report this: the files are what was written, but not what was read"
+	if d.Account != nil {
+		hint = "call run --incremental, and this again; what is named then too, report"
+	}
 	return &chatferry.Error{
-		Kind: chatferry.KindDiffers, Op: "verify", Place: root, Err: fmt.Errorf("%s from the source", differ(d.differences())),
-		Hint: "keep the dataset and the source as they are, and report this: the files are what was written, but not what was read",
+		Kind: chatferry.KindDiffers, Op: "verify", Place: root, Err: fmt.Errorf("%s from the source", differ(d.differences())), Hint: hint,
 	}
 }
 
@@ -196,6 +214,8 @@ func (d *deepened) sentence(v *verified) string {
 	switch {
 	case d.differences() > 0:
 		return differ(d.differences()) + " from the source"
+	case d.Account != nil:
+		return "whole, and what was asked of the account agrees with it"
 	case d.sampled:
 		return "of the files that were read, every value of the source stands in the dataset"
 	case !v.Complete || d.Waiting > 0:

@@ -35,7 +35,8 @@ func newVerifyCommand(a *app) *cobra.Command {
 		Example: `  chatferry verify /data/acme
   chatferry verify s3://lake/acme --quick
   chatferry verify /data/acme --sample 5% --json
-  chatferry verify /data/acme --deep --from /dumps/acme`,
+  chatferry verify /data/acme --deep --from /dumps/acme
+  chatferry verify /data/acme --deep --from zendesk://acme --refetch 1000`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := resolve(a.environment, cmd.Flags(), nil)
@@ -166,7 +167,7 @@ func (a *app) newVerifyProgress(s *settings, root string) *verifyProgress {
 // The steps of a verification, for a person.
 var verifySteps = map[string]string{
 	"logs": "reading the logs", "list": "listing the files", "read": "reading the files", "keys": "comparing the keys",
-	"source": "comparing with the source",
+	"source": "comparing with the source", "account": "comparing with the account",
 }
 
 // draw is called for every piece of a file that was read.

@@ -1,4 +1,4 @@
-// Package deep holds a dataset against the source that it was made of, and changes nothing. It comes after package verify,
+// Package deep holds a dataset against the source that it was made of, a dump or an account, and changes nothing. It comes after package verify,
 // which proves from the files and logs that a dataset is what was written; this one proves that what was written is what
 // the source says.
 //
@@ -30,4 +30,15 @@
 // What is shared with the code that made the dataset: the rules by which package dump cuts a file into records, those by
 // which a record is rebuilt, and the removal of secrets in front of the hash. A record that the cutting passes over in silence
 // is not found.
+//
+// # An account
+//
+// An account cannot be read twice at the price of once, so it is asked two things that the export has no part in:
+//
+//	counts   chats by their own time, by search: by month, by day where a month does not agree, and where a day does not, by
+//	         their ids. The search counts conversations of Message, which the ledger has, and no deleted chats
+//	refetch  some chats by their ids, chosen by chance, compared value by value
+//
+// What was made, changed or deleted since the dataset was read is told and is no difference. Where the account counts as many
+// as are held, a chat that was exchanged for another is not seen; the more chats are asked for again, the rarer that must be.
 package deep
