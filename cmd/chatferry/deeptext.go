@@ -49,6 +49,13 @@ func (d *deepened) write(b *strings.Builder) {
 	fmt.Fprintf(b, "  %s of %s, each decoded again and held against its rows and columns, the ledger or the quarantine\n\n",
 		countOf(all, "record"), countOf(d.Parts, "part"))
 	writeColumns(b, rows, 1, 8)
+	if d.Recounted > 0 {
+		fmt.Fprintf(b, "%s counted again by cutting the files in another way", countOf(d.Recounted, "record"))
+		if d.Uncounted > 0 {
+			fmt.Fprintf(b, "; those of %s with damaged records cannot be", countOf(int64(d.Uncounted), "shard"))
+		}
+		b.WriteString(".\n")
+	}
 	if d.Waiting > 0 {
 		fmt.Fprintf(b, "%s of the source not read to the end yet.\n", countOf(int64(d.Waiting), "shard"))
 	}

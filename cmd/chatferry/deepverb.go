@@ -134,7 +134,7 @@ func (v *deepened) dump(ctx context.Context, c *carriage, from *dumpSupply, samp
 		}
 	}
 	r, err := deep.Run(ctx, deep.Options{
-		Dataset: c.before, Files: c.t.store, Source: from, Streams: streams, Uncarried: added, Sample: sample,
+		Dataset: c.before, Files: c.t.store, Source: from, Open: from.listing.Open, Streams: streams, Uncarried: added, Sample: sample,
 		MemoryLimit: int64(c.MemoryLimit),
 		Progress:    func(done, total int64) { shown.draw(verify.Progress{Step: "source", Done: done, Total: total}) },
 	})

@@ -23,6 +23,8 @@ type Options struct {
 	Files   load.Opener
 	// Source is the dump that the dataset was made of, with the cuts that it was made with.
 	Source chatferry.Source
+	// Open opens a file of it at a stored byte, to cut it in another way.
+	Open func(ctx context.Context, stream chatferry.Stream, f chatferry.File, from int64) (io.ReadCloser, error)
 	// Streams are those that the source gives; the Shards of others are not compared.
 	Streams []chatferry.Stream
 	// Uncarried are files of the source that no Shard has.
@@ -45,6 +47,8 @@ type comparison struct {
 	found  findings
 
 	mu          sync.Mutex
+	torn        map[chatferry.ShardID]tearing
+	cut         map[chatferry.ShardID]chatferry.Tally // records of the source, as package dump cuts them now
 	done, total int64
 }
 
@@ -58,21 +62,30 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	c := &comparison{
 		o: o, shards: map[chatferry.ShardID]*checkpoint.ShardState{}, parts: map[checkpoint.PartID]*checkpoint.PartState{},
-		last: map[chatferry.ShardID]uint64{},
+		last: map[chatferry.ShardID]uint64{}, torn: map[chatferry.ShardID]tearing{}, cut: map[chatferry.ShardID]chatferry.Tally{},
 	}
 	c.found.report = Report{Streams: map[chatferry.Stream]Tally{}, Elsewhere: []chatferry.Stream{}, Differences: []Difference{}}
 	c.know()
 	chains := c.chains()
-	work, ctx := errgroup.WithContext(ctx)
-	work.SetLimit(max(1, min(runtime.GOMAXPROCS(0), int(o.MemoryLimit/workerMemory))))
+	work, joint := errgroup.WithContext(ctx)
+	work.SetLimit(c.workers())
 	for _, chain := range chains {
-		work.Go(func() error { return c.compareChain(ctx, chain) })
+		work.Go(func() error { return c.compareChain(joint, chain) })
 	}
 	if err := work.Wait(); err != nil {
 		return nil, err
 	}
+	if !c.trial() && (o.Sample <= 0 || o.Sample >= 1) {
+		if err := c.recount(ctx); err != nil {
+			return nil, err
+		}
+	}
 	c.uncarried()
 	return c.found.sorted(), nil
+}
+
+func (c *comparison) workers() int {
+	return max(1, min(runtime.GOMAXPROCS(0), int(c.o.MemoryLimit/workerMemory)))
 }
 
 // know takes in which Shards are of this source, and their Parts.
@@ -175,6 +188,15 @@ func (c *comparison) compareChain(ctx context.Context, ch *chain) (err error) {
 	return nil
 }
 
+// read adds records that a Shard was seen to hold.
+func (c *comparison) read(id chatferry.ShardID, t chatferry.Tally) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sum := c.cut[id]
+	sum.Add(t)
+	c.cut[id] = sum
+}
+
 // advance tells that a Part was compared.
 func (c *comparison) advance(p *checkpoint.PartState) {
 	c.mu.Lock()
@@ -201,18 +223,17 @@ func (c *comparison) uncarried() {
 
 // nothingMore holds against the source that a Shard ends behind its last Part, 0 if it has none.
 func (c *comparison) nothingMore(ctx context.Context, w *walker, s *checkpoint.ShardState, last uint64) error {
-	var t Tally
+	g := &group{comparison: c} // that holds nothing
+	var t reading
 	err := w.rest(ctx, &s.Shard, last, func(page *chatferry.Page) error {
 		for i := range page.Records {
-			r := &page.Records[i]
-			t.Source++
-			t.Missing++
-			c.missing(&s.Shard, r, page.Header)
+			g.record(&s.Shard, &page.Records[i], page.Header, &t)
 		}
 		return nil
 	})
 	if err == nil {
-		c.found.count(s.Shard.Stream, t)
+		c.found.count(s.Shard.Stream, t.Tally)
+		c.read(s.Shard.ID, t.cut)
 	}
 	return err
 }

@@ -27,9 +27,12 @@
 // package transform: a pair of columns that is mixed up on the way in, and again on the way back, gives the record back and
 // is found all the same. A record in quarantine for not being JSON, not being UTF-8 or not being an object must be so.
 //
-// What is shared with the code that made the dataset: the rules by which package dump cuts a file into records, those by
-// which a record is rebuilt, and the removal of secrets in front of the hash. A record that the cutting passes over in silence
-// is not found.
+// At last the files are cut into records once more, by encoding/json, encoding/csv and at line ends, and counted and summed
+// up by Shard: what package dump passes over in silence stands in no dataset, and shows here alone. Of files that are damaged
+// this cannot be told, since no library has a rule for what is a record in them.
+//
+// What is shared with the code that made the dataset: where the records of damaged files begin and end, how a record is
+// rebuilt from its rows, and the removal of secrets in front of the hash.
 //
 // # An account
 //

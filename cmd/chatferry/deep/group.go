@@ -149,6 +149,7 @@ func (g *group) aside(ctx context.Context, f *checkpoint.InventoryFile) (err err
 			if err != nil {
 				return err
 			}
+			g.tear(r.Shard, r.Code)
 			e := entry{what: quarantined, code: codeOf(r.Code)}
 			copy(e.raw[:], r.RawSHA256[:])
 			g.put(place{r.Shard, r.Offset}, e)
@@ -184,7 +185,7 @@ func (g *group) ledger(rec arrow.Record) error {
 // part holds the source of one Part against what the dataset has of it.
 func (g *group) part(ctx context.Context, w *walker, id checkpoint.PartID) error {
 	s, p := g.shards[id.Shard], g.parts[id]
-	var t Tally
+	var t reading
 	err := w.part(ctx, &s.Shard, &p.Part, func(page *chatferry.Page) error {
 		for i := range page.Records {
 			g.record(&s.Shard, &page.Records[i], page.Header, &t)
@@ -201,9 +202,16 @@ func (g *group) part(ctx context.Context, w *walker, id checkpoint.PartID) error
 	if err != nil {
 		return err
 	}
-	g.found.count(s.Shard.Stream, t)
+	g.found.count(s.Shard.Stream, t.Tally)
+	g.read(s.Shard.ID, t.cut)
 	g.advance(p)
 	return nil
+}
+
+// reading is what a range of the source gives.
+type reading struct {
+	Tally
+	cut chatferry.Tally // its records, as package dump cuts them
 }
 
 // trial reports whether the dataset was cut short on purpose.
@@ -213,7 +221,7 @@ func (c *comparison) trial() bool {
 }
 
 // record holds one record of the source against its entry, and takes that out.
-func (g *group) record(s *chatferry.Shard, r *chatferry.Record, header []byte, t *Tally) {
+func (g *group) record(s *chatferry.Shard, r *chatferry.Record, header []byte, t *reading) {
 	t.Source++
 	raw := r.Raw
 	if s.Stream.Secret() {
@@ -225,6 +233,8 @@ func (g *group) record(s *chatferry.Shard, r *chatferry.Record, header []byte, t
 		sum, size = *r.Fault.RawSHA256, r.Fault.RawLen
 	}
 	t.Bytes += size
+	term := chatferry.Entry(s.Stream, &sum)
+	t.cut.Count(size, &term)
 	p := place{s.ID, r.Offset}
 	e, ok := g.entries[p]
 	if !ok {
@@ -269,7 +279,7 @@ func (g *group) record(s *chatferry.Shard, r *chatferry.Record, header []byte, t
 }
 
 // account counts a record that is no row; it returns what is wrong about that.
-func (g *group) account(s *chatferry.Shard, r *chatferry.Record, raw []byte, e entry, same bool, t *Tally) string {
+func (g *group) account(s *chatferry.Shard, r *chatferry.Record, raw []byte, e entry, same bool, t *reading) string {
 	switch {
 	case e.what == row:
 		return "it is a row, but the source is broken there: " + r.Fault.Reason

@@ -20,7 +20,7 @@ const (
 	Changed Kind = "changed" // a record whose values, or whose bytes, are not those of the source
 	Column  Kind = "column"  // a record that can be rebuilt, but stands in columns that say something else
 	Reject  Kind = "reject"  // a record in quarantine for a reason that it does not have
-	Count   Kind = "count"   // a stretch of time of which the account counts another number of chats
+	Count   Kind = "count"   // files, or a stretch of time, of which the source counts other records
 )
 
 // Difference is one record in which a dataset differs from its source. It holds no values: they are personal data.
@@ -83,6 +83,10 @@ type Report struct {
 	Streams map[chatferry.Stream]Tally `json:"streams"`
 	Parts   int64                      `json:"parts"`                 // that were compared
 	Waiting int                        `json:"shards_not_read_whole"` // of them what is committed was compared
+	// Recounted are the records that a second way of cutting the files gives as well; Uncounted are the Shards of which, since
+	// their files are damaged, none can be told.
+	Recounted int64 `json:"records_recounted"`
+	Uncounted int   `json:"shards_not_recounted"`
 	// Elsewhere are the Streams with records that do not come from this source, which were not compared.
 	Elsewhere   []chatferry.Stream `json:"elsewhere"`
 	Differences []Difference       `json:"differences"`
