@@ -135,25 +135,33 @@ func (g *group) row(r *rebuilt) error {
 }
 
 // aside enters the records of a ledger or a quarantine.
-func (g *group) aside(ctx context.Context, f *checkpoint.InventoryFile) (err error) {
+func (g *group) aside(ctx context.Context, f *checkpoint.InventoryFile) error {
 	switch f.Kind {
 	case chatferry.FileLedger:
 		return load.Scan(ctx, g.o.Files, f.Name, nil, g.ledger)
 	case chatferry.FileQuarantine:
-		file, err := g.o.Files.Open(ctx, f.Name)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, file.Close()) }()
-		for r, err := range load.ReadQuarantine(io.NewSectionReader(file, 0, file.Size())) {
-			if err != nil {
-				return err
-			}
+		return eachReject(ctx, g.o.Files, f.Name, func(r *chatferry.Reject) {
 			g.tear(r.Shard, r.Code)
 			e := entry{what: quarantined, code: codeOf(r.Code)}
 			copy(e.raw[:], r.RawSHA256[:])
 			g.put(place{r.Shard, r.Offset}, e)
+		})
+	}
+	return nil
+}
+
+// eachReject calls visit for every record of a quarantine file.
+func eachReject(ctx context.Context, files load.Opener, name string, visit func(*chatferry.Reject)) (err error) {
+	file, err := files.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	for r, err := range load.ReadQuarantine(io.NewSectionReader(file, 0, file.Size())) {
+		if err != nil {
+			return err
 		}
+		visit(&r)
 	}
 	return nil
 }

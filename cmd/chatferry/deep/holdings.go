@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -216,21 +215,12 @@ func (h *holdings) lookFor(ctx context.Context, ids map[string]bool) (excluded, 
 func (h *holdings) quarantined(ctx context.Context, raw []byte) (bool, error) {
 	if h.aside == nil {
 		h.aside = map[[16]byte]bool{}
-		err := h.eachFile(chatferry.FileQuarantine, func(f *checkpoint.InventoryFile) (err error) {
-			file, err := h.o.Files.Open(ctx, f.Name)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, file.Close()) }()
-			for r, err := range load.ReadQuarantine(io.NewSectionReader(file, 0, file.Size())) {
-				if err != nil {
-					return err
-				}
+		err := h.eachFile(chatferry.FileQuarantine, func(f *checkpoint.InventoryFile) error {
+			return eachReject(ctx, h.o.Files, f.Name, func(r *chatferry.Reject) {
 				if r.Stream == chatferry.Chats {
 					h.aside[[16]byte(r.RawSHA256[:16])] = true
 				}
-			}
-			return nil
+			})
 		})
 		if err != nil {
 			return false, err

@@ -60,7 +60,7 @@ func TestLossless(t *testing.T) {
 			}
 			p.prove(t)
 			p.noCanaryInLogs(t)
-			if i%6 == 0 {
+			if i%12 == 0 {
 				p.mustBeEqual(t)
 			}
 			compareWithAccount(t, p, account, written)
