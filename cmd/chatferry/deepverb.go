@@ -78,6 +78,9 @@ func (a *app) deepLook(cmd *cobra.Command, args []string, f *deepFlags, sample f
 		}
 		c := &carriage{app: a, settings: s, command: "verify", t: t, tracker: progress.NewTracker(a.now), before: d}
 		c.log = a.newLogger(s, a.stderr)
+		if account, err := s.From.account(); err == nil && account == "" {
+			s.Since, s.Until = instant{}, instant{} // what an account was asked for; a dump is compared whole
+		}
 		from, err := openSupply(ctx, c)
 		if err != nil {
 			return nil, err
