@@ -96,6 +96,7 @@ crash: ## kill the real program KILLS times at random, and compare byte for byte
 soak: ## the long versions of all sweeps, schedules and kills: hours
 	CHATFERRY_SOAK=1 $(TEST) -timeout 0 -v ./checkpoint/...
 	$(TEST) -timeout 0 -v -run 'Sweep|Lossless' ./cmd/chatferry/endtoend -sweep-all -sweep-pairs 2000 -lossless-rounds 200
+	$(TEST) -timeout 0 -v -run Deep ./cmd/chatferry/endtoend -plants-all
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
 	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
 	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Conversations of Zendesk Message (social networks) are not carried over. No field of a chat is documented to mark
@@ -230,6 +231,12 @@ func createdAt(id []byte) (micros int64, ok bool) {
 		}
 	}
 	return ms * 1000, true
+}
+
+// CreatedAt decodes the time at which a chat was created from its id.
+func CreatedAt(id string) (t time.Time, ok bool) {
+	micros, ok := createdAt([]byte(id))
+	return time.UnixMicro(micros).UTC(), ok
 }
 
 // excludedReason is how an exclusion stands in the ledger and the books.

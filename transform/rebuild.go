@@ -209,6 +209,7 @@ type tableReader struct {
 const ColumnID = "id"
 
 func newTableReader(table chatferry.Table, rec arrow.Record) (*tableReader, error) {
+	rec = replanted(table, rec)
 	t := &tableReader{layout: newLayout(table), rows: int(rec.NumRows())}
 	for _, c := range t.columns {
 		at := rec.Schema().FieldIndices(c.name)

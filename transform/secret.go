@@ -89,3 +89,7 @@ func (d *decoder) cutObject(dst []byte, i int) (out []byte, next int) {
 		i++
 	}
 }
+
+// WithoutSecrets returns a record of a Stream that holds credentials as it is hashed: without its secret members, otherwise
+// byte for byte as it is.
+func WithoutSecrets(raw []byte) []byte { return new(Transformer).withoutSecrets(raw) }

@@ -75,7 +75,7 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	t.decoder.reset(nil) // it must not keep the Page's memory
 	for i, table := range t.stream.Tables() {
 		tb := t.decoder.tables[i]
-		if rec := tb.take(); rec != nil {
+		if rec := planted(table, tb.take()); rec != nil {
 			b.Rows = append(b.Rows, chatferry.Rows{Table: table, Record: rec})
 		}
 	}

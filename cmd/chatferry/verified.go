@@ -44,6 +44,7 @@ type verified struct {
 	Findings []verify.Finding `json:"findings"`
 	More     int64            `json:"more_findings"`
 	Unproven []string         `json:"not_proven"` // what no look at a dataset can show
+	Deep     *deepened        `json:"deep,omitempty"`
 	ElapsedS float64          `json:"elapsed_s"`
 	Error    *resultError     `json:"error"`
 
@@ -98,6 +99,9 @@ func (v *verified) write(w io.Writer) error {
 			fmt.Fprintf(&b, "  %-8s %s\n", f.Kind, printable(f.String()))
 		}
 	}
+	if v.Deep != nil {
+		v.Deep.writeDifferences(&b)
+	}
 	if v.report.Corrupt == nil {
 		v.writeProven(&b)
 	}
@@ -114,6 +118,8 @@ func (v *verified) sentence() string {
 		return things(n) + " not as the logs say"
 	case v.Depth == "quick":
 		return "the logs are sound, and all files are there with their sizes; none was read"
+	case v.Deep != nil:
+		return v.Deep.sentence(v)
 	case v.Depth == "sample":
 		return fmt.Sprintf("nothing is wrong with the %s of %s that were read, the logs, and the names and sizes of all",
 			progress.Count(v.FilesRead), countOf(v.Files, "file"))
@@ -132,6 +138,9 @@ func (v *verified) writeProven(b *strings.Builder) {
 		line("%s read, byte by byte and row by row: %s, %s", countOf(v.FilesRead, "file"), progress.Bytes(v.BytesRead), countOf(v.Rows, "row"))
 		line("%s of %s: every record read is loaded, in quarantine, excluded or superseded", progress.Count(v.PartsProven), countOf(v.Parts, "part"))
 		v.writeStreams(b)
+	}
+	if v.Deep != nil {
+		v.Deep.write(b)
 	}
 	b.WriteString("\n")
 	for _, c := range []struct {

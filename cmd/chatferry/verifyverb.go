@@ -19,9 +19,10 @@ import (
 func newVerifyCommand(a *app) *cobra.Command {
 	var quick toggle
 	var sample share
+	var deep deepFlags
 	cmd := &cobra.Command{
 		Use:   "verify [ROOT]",
-		Short: "Prove from its files and logs alone that a dataset is whole",
+		Short: "Prove from its files and logs alone, or against its source, that a dataset is whole",
 		Long: "Prove from its files and logs alone that a dataset is whole. Every log is checked, every file is read, and all counts and " +
 			"digests are computed again: that each record read is loaded, in quarantine, excluded or superseded, that no row is missing, " +
 			"doubled or changed, that child rows have their chats, and that nothing else lies among the files. Neither the source nor the " +
@@ -29,10 +30,13 @@ func newVerifyCommand(a *app) *cobra.Command {
 			"The exit code is 0 if all is as it should be, 7 if something differs, and 8 if the logs themselves are damaged. All that is " +
 			"found is named.\n\n" +
 			"With --quick, only the logs and the names and sizes of the files are looked at. With --sample, that share of the files is " +
-			"read; those of records that belong together are taken together, and the same share is always the same files.",
+			"read; those of records that belong together are taken together, and the same share is always the same files.\n\n" +
+			deepHelp,
 		Example: `  chatferry verify /data/acme
   chatferry verify s3://lake/acme --quick
-  chatferry verify /data/acme --sample 5% --json`,
+  chatferry verify /data/acme --sample 5% --json
+  chatferry verify /data/acme --deep --from /dumps/acme
+  chatferry verify /data/acme --deep --from zendesk://acme --refetch 1000`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := resolve(a.environment, cmd.Flags(), nil)
@@ -42,16 +46,20 @@ func newVerifyCommand(a *app) *cobra.Command {
 			if quick && sample > 0 {
 				return usage("choose one of them", "--quick reads no file, --sample some")
 			}
+			if err := deep.check(cmd, bool(quick)); err != nil {
+				return err
+			}
 			root, err := rootOf(cmd, s, args)
 			if err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample))
+			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample), a.deepLook(cmd, args, &deep, float64(sample)))
 		},
 	}
 	cmd.Flags().Var(&switchFlag{&quick}, "quick", "only the logs, and the names and sizes of the files")
 	cmd.Flags().Lookup("quick").NoOptDefVal = "true"
 	cmd.Flags().Var(&shareFlag{&sample}, "sample", "read that share of the files")
+	deep.add(cmd.Flags())
 	addFlags(cmd.Flags(), []string{"memory-limit", "progress", "json"})
 	addFlags(cmd.Flags(), placeFlags)
 	return cmd
@@ -68,8 +76,9 @@ type shareFlag struct{ *share }
 func (f *shareFlag) String() string { return "" }
 func (f *shareFlag) Type() string   { return "P%" }
 
-// verify verifies a dataset and tells what was found.
-func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64) error {
+// verify verifies a dataset and tells what was found. What is sound is then held against its source by look, if that is not
+// nil.
+func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64, look deepLook) error {
 	ctx, request, finish := a.stoppableAtOnce(ctx)
 	defer finish()
 	t, err := a.openTarget(ctx, root, &s.Config)
@@ -83,14 +92,19 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 		Load: t.load, Store: t.store, Contents: t.contents, Quick: quick, Sample: sample,
 		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Now: a.now,
 	})
-	shown.end()
 	if errors.Is(err, verify.ErrNoDataset) {
 		_, err = t.mustLoad(ctx)
 	}
+	var against *deepened
+	if err == nil && look != nil && r.Sound() {
+		against, err = look(ctx, t, shown)
+	}
+	shown.end()
 	if err != nil {
 		return request.reason(err)
 	}
 	v := verification(t.root, r, quick, sample)
+	v.against(against)
 	err = v.verdict()
 	v.OK, v.ExitCode, v.Error = err == nil, exitCode(err), resultErrorOf(err)
 	if s.JSON {
@@ -109,6 +123,8 @@ func (v *verified) verdict() error {
 			Kind: chatferry.KindDiffers, Op: "verify", Place: v.Root, Err: fmt.Errorf("%s not as the logs say", things(n)),
 			Hint: "keep the dataset as it is, and restore what is named from a backup, or carry the source into another folder",
 		}
+	case v.Deep != nil:
+		return v.Deep.verdict(v.Root)
 	}
 	return nil
 }
@@ -138,6 +154,7 @@ func (a *app) newVerifyProgress(s *settings, root string) *verifyProgress {
 // The steps of a verification, for a person.
 var verifySteps = map[string]string{
 	"logs": "reading the logs", "list": "listing the files", "read": "reading the files", "keys": "comparing the keys",
+	"source": "comparing with the source", "account": "comparing with the account",
 }
 
 // draw is called for every piece of a file that was read.
@@ -152,9 +169,9 @@ func (p *verifyProgress) draw(at verify.Progress) {
 	}
 	p.last, p.step = now, at.Step
 	text := verifySteps[at.Step]
-	if at.Step == "read" {
+	if at.Step == "read" || at.Step == "source" {
 		text += fmt.Sprintf(": %s, %s of %s", progress.Share(at.Done, at.Total), progress.Bytes(at.Done), progress.Bytes(at.Total))
-		if took := now.Sub(p.begun); at.Done > 0 && took >= 10*time.Second {
+		if took := now.Sub(p.begun); at.Step == "read" && at.Done > 0 && took >= 10*time.Second {
 			left := time.Duration(float64(took) * float64(at.Total-at.Done) / float64(at.Done))
 			text += ", about " + progress.Span(left) + " left"
 		}

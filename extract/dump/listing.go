@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"path"
 	"slices"
@@ -101,6 +102,27 @@ func (l *Listing) Only(streams ...chatferry.Stream) *Listing {
 		}
 	}
 	return only
+}
+
+// Open opens a file of a Stream at a stored byte, as it is stored. The file must be as f says.
+func (l *Listing) Open(ctx context.Context, stream chatferry.Stream, f chatferry.File, from int64) (io.ReadCloser, error) {
+	store, ok := l.stores[stream]
+	if !ok {
+		return nil, noFiles(stream)
+	}
+	obj, err := store.Open(ctx, f, from)
+	if err != nil {
+		return nil, err
+	}
+	return &storedReader{newStoredFile(obj, f, from)}, nil
+}
+
+// storedReader is a file as it was listed.
+type storedReader struct{ *storedFile }
+
+// Close implements io.Closer.
+func (r *storedReader) Close() error {
+	return errors.Join(r.obj.Unchanged(), r.obj.Close())
 }
 
 // Bytes returns the stored size of all files.

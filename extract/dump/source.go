@@ -35,11 +35,7 @@ func NewSource(l *Listing, cuts chatferry.Cuts) *Source {
 func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferry.Position) (chatferry.Reader, error) {
 	store, ok := s.stores[shard.Stream]
 	if !ok {
-		return nil, &chatferry.Error{
-			Kind: chatferry.KindIncompatible, Op: "open shard", Place: shard.ID.String(),
-			Err:  fmt.Errorf("the dump holds no files of %s", shard.Stream),
-			Hint: "name the place of the dump that the dataset was begun with",
-		}
+		return nil, noFiles(shard.Stream)
 	}
 	start, err := parsePosition(from, len(shard.Files))
 	if err != nil {
@@ -57,6 +53,14 @@ func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferr
 		}
 	}
 	return r, nil
+}
+
+func noFiles(stream chatferry.Stream) error {
+	return &chatferry.Error{
+		Kind: chatferry.KindIncompatible, Op: "open shard",
+		Err:  fmt.Errorf("the dump holds no files of %s", stream),
+		Hint: "name the place of the dump that the dataset was begun with",
+	}
 }
 
 // memory is the memory of one Page: the bytes of its records, side by side, and the records.

@@ -26,7 +26,7 @@ import (
 // joined is the stages, joined as the program joins them, without its command line.
 type joined struct {
 	listing *dump.Listing
-	source  *dump.Source
+	source  chatferry.Source
 	cuts    chatferry.Cuts
 	lanes   int
 }

@@ -46,6 +46,7 @@ func TestLosslessSpoiled(t *testing.T) {
 			}
 			p := &proof{carried: carryFolder(t, dir, smallCuts()), spaced: true}
 			p.prove(t)
+			p.mustBeEqual(t)
 			for _, s := range chatferry.Given() {
 				compareCounts(t, string(s)+" loaded", p.loaded[s], want[s])
 				compareCounts(t, string(s)+" quarantined", p.quarantined[s], nil)

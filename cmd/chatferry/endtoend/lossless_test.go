@@ -60,6 +60,9 @@ func TestLossless(t *testing.T) {
 			}
 			p.prove(t)
 			p.noCanaryInLogs(t)
+			if i%12 == 0 {
+				p.mustBeEqual(t)
+			}
 			compareWithAccount(t, p, account, written)
 			compareBooks(t, p, written)
 			if parts := len(p.Inventory()); parts < 60 && o.Big == 0 {

@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 
 var programFolder string
 
-// program builds the real program, with fault injection, once.
+// program builds the real program once, so that it can be told to have a faulty disk or a bug; it has none unless told.
 var program = sync.OnceValues(func() (string, error) {
 	dir, err := os.MkdirTemp("", "chatferry-endtoend-")
 	if err != nil {
@@ -34,7 +34,7 @@ var program = sync.OnceValues(func() (string, error) {
 	}
 	programFolder = dir
 	bin := filepath.Join(dir, "chatferry")
-	out, err := exec.Command("go", "build", "-tags", "faultinject", "-o", bin, "chatferry/cmd/chatferry").CombinedOutput()
+	out, err := exec.Command("go", "build", "-tags", "faultinject,plantdeep", "-o", bin, "chatferry/cmd/chatferry").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build: %w: %s", err, out)
 	}

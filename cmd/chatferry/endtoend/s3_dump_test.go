@@ -62,6 +62,7 @@ func TestDumpOnS3(t *testing.T) {
 		t.Fatalf("ended with %d, want %d: %s", e.code, r.wantExit, e.stderr)
 	}
 	r.sane(t, root, "undisturbed", true)
+	verifiesDeep(t, 0, root, "--deep")
 	if len(r.want) < 40 {
 		t.Errorf("the dataset has %d files only", len(r.want))
 	}
