@@ -44,15 +44,23 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 	var seen uint64
 	filled := false
 	from := len(d.keys)
+	before := 0
 	i = space(b, i+1)
 	if i >= len(b) || b[i] != '}' {
 		for {
 			at := i
-			text, ref, value := d.name(i)
-			if value < 0 {
-				return failed
+			j, value := n.expected(b, i, before)
+			var text []byte
+			var ref keyRef
+			if j < 0 {
+				if text, ref, value = d.name(i); value < 0 {
+					return failed
+				}
+				j = n.find(text)
 			}
-			if j := n.find(text); j >= 0 {
+			if j >= 0 {
+				n.next.learn(before, j+1)
+				before = j + 1
 				m := &n.members[j]
 				bit := uint64(1) << j
 				if seen&bit != 0 {
@@ -115,14 +123,14 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	case kindInt:
 		if next, whole := skipNumber(b, i); whole {
 			if v, ok := wholeNumber(b[i:next]); ok {
-				t.cols[m.column].setInt(t.n, v)
+				t.setInt(m.column, v)
 				return next, true
 			}
 		}
 	case kindFloat:
 		if next, _ := skipNumber(b, i); next >= 0 {
 			if v, exact, ok := parseFloat(b[i:next]); ok && exact {
-				t.cols[m.column].setBits(t.n, math.Float64bits(v))
+				t.setWord(m.column, math.Float64bits(v))
 				return next, true
 			}
 		}
@@ -130,14 +138,14 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 		if c == 't' || c == 'f' {
 			next = d.skip(i, depth)
 			if next >= 0 {
-				t.cols[m.column].setBool(t.n, c == 't')
+				t.setBool(m.column, c == 't')
 			}
 			return next, next >= 0
 		}
 	case kindTime:
 		if end := bytes.IndexByte(b[i+1:min(i+30, len(b))], '"'); c == '"' && end >= 0 {
 			if v, ok := canonicalTime(b[i+1:i+1+end], m.form); ok {
-				t.cols[m.column].setInt(t.n, v)
+				t.setInt(m.column, v)
 				return i + end + 2, true
 			}
 		}
@@ -148,9 +156,7 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	case kindJSON:
 		if c != 'n' {
 			if next = d.skip(i, depth); next >= 0 {
-				col := &t.cols[m.column]
-				col.data = append(col.data, b[i:next]...)
-				col.mark(t.n)
+				t.setText(m.column, b[i:next])
 			}
 			return next, next >= 0
 		}
@@ -168,13 +174,12 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 
 // text reads a string into its column.
 func (d *decoder) text(t *builder, n *node, m *member, i int) (next int, filled bool) {
-	col := &t.cols[m.column]
-	data, next, lone := d.appendString(col.data, i+1)
-	col.data = data
+	col := t.open(m.column)
+	next, lone := d.appendString(&col.data, i+1)
 	if next < 0 {
 		return failed, false
 	}
-	col.mark(t.n)
+	t.close(col)
 	if lone {
 		t.keep(n, []byte(m.name), d.b[i:next], false)
 		d.noteBadKey(m)
@@ -221,20 +226,19 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 	quoted := raw[0] == '"'
 	if quoted {
 		var lone bool
-		d.scratch, _, lone = d.appendString(d.scratch[:0], i+1)
+		d.scratch = d.scratch[:0]
+		_, lone = d.appendString(&d.scratch, i+1)
 		if lone {
 			return false
 		}
 		inner = d.scratch
 	}
-	c := &t.cols[m.column]
 	end, _ := skipNumber(inner, 0)
 	isNumber := end == len(inner) && end > 0
 	switch m.kind {
 	case kindString:
 		if isNumber && !quoted {
-			c.data = append(c.data, inner...)
-			c.mark(t.n)
+			t.setText(m.column, inner)
 			return true
 		}
 	case kindInt:
@@ -242,7 +246,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := exactInt(inner); ok {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 			return true
 		}
 	case kindFloat:
@@ -250,16 +254,16 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, _, ok := parseFloat(inner); ok {
-			c.setBits(t.n, math.Float64bits(v))
+			t.setWord(m.column, math.Float64bits(v))
 			return true
 		}
 	case kindBool:
 		switch {
 		case quoted && string(inner) == "true", !quoted && string(inner) == "1":
-			c.setBool(t.n, true)
+			t.setBool(m.column, true)
 			return true
 		case quoted && string(inner) == "false", !quoted && string(inner) == "0":
-			c.setBool(t.n, false)
+			t.setBool(m.column, false)
 			return true
 		}
 	case kindTime:
@@ -267,7 +271,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := looseTime(inner, m.naive, 0); ok {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 			return true
 		}
 	}
@@ -286,20 +290,20 @@ func exactInt(s []byte) (int64, bool) {
 // list reads an array into a list column.
 func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
 	b := d.b
-	c := &t.cols[m.column]
+	c := t.open(m.column)
 	from := i
 	exact := true
 	i = space(b, i+1)
 	if i < len(b) && b[i] == ']' {
-		c.mark(t.n)
+		t.close(c)
 		return i + 1, true
 	}
 	for index := 0; ; index++ {
 		var ok bool
 		if m.kind == kindInts {
-			i, ok = d.intElement(&c.elem, i, depth)
+			i, ok = d.intElement(c.elem, i, depth)
 		} else {
-			i, ok = d.stringElement(&c.elem, i, depth)
+			i, ok = d.stringElement(c.elem, i, depth)
 		}
 		if i < 0 {
 			return d.insideElement(index), false
@@ -313,7 +317,7 @@ func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, 
 	if i < 0 {
 		return failed, false
 	}
-	c.mark(t.n)
+	t.close(c)
 	if !exact {
 		t.keep(n, []byte(m.name), b[from:i], false)
 	}
@@ -349,7 +353,7 @@ func (d *decoder) stringElement(e *elements, i, depth int) (next int, exact bool
 	b := d.b
 	if i < len(b) && b[i] == '"' {
 		var lone bool
-		e.data, next, lone = d.appendString(e.data, i+1)
+		next, lone = d.appendString(&e.data, i+1)
 		if next < 0 {
 			return failed, false
 		}
@@ -379,7 +383,7 @@ func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, 
 	from, first := i, child.n
 	i = space(b, i+1)
 	if i < len(b) && b[i] == ']' {
-		t.cols[m.column].setInt32(t.n, 0)
+		t.setInt32(m.column, 0)
 		return i + 1, true
 	}
 	for index := 0; ; index++ {
@@ -391,7 +395,7 @@ func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, 
 			t.keep(n, []byte(m.name), b[from:i], false)
 			return i, false
 		}
-		if i = d.element(child, m, i, depth, index); i < 0 {
+		if i = d.element(child, m, i, depth); i < 0 {
 			return d.insideElement(index), false
 		}
 		var more bool
@@ -402,14 +406,13 @@ func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, 
 	if i < 0 {
 		return failed, false
 	}
-	t.cols[m.column].setInt32(t.n, int32(child.n-first))
+	t.setInt32(m.column, int32(child.n-first))
 	return i, true
 }
 
-func (d *decoder) element(child *builder, m *member, i, depth, index int) int {
+func (d *decoder) element(child *builder, m *member, i, depth int) int {
 	b := d.b
 	child.begin()
-	child.cols[child.index].setInt32(child.n, int32(index))
 	if i < len(b) && b[i] == '{' {
 		if i = d.object(child, child.root, i, depth+1); i < 0 {
 			return failed

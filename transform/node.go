@@ -20,10 +20,13 @@ type node struct {
 	mul   uint64
 	shift uint
 	slots []uint8
+
+	next expectation
 }
 
 // member is a field at its place in a table.
 type member struct {
+	spelling
 	field
 	column int   // -1 for objects and evidence
 	object *node // of kindObject
@@ -41,7 +44,7 @@ func (l *layout) node(name string, fields []field) *node {
 		prefix = columnName(name) + "_"
 	}
 	for i, f := range fields {
-		m := member{field: f, column: -1}
+		m := member{spelling: spell(f.name), field: f, column: -1}
 		c := columnSpec{name: prefix + columnName(f.name), hint: f.hint}
 		switch f.kind {
 		case kindObject:
@@ -56,7 +59,7 @@ func (l *layout) node(name string, fields []field) *node {
 			m.column = l.add(c)
 		}
 		if f.twin {
-			twin := columnSpec{name: c.name + "_upgraded", store: storeInt64, empty: true}
+			twin := columnSpec{name: c.name + "_upgraded", store: storeInt64}
 			if c.store == storeInts || c.store == storeStrings {
 				twin.store = storeInts
 			}
@@ -69,6 +72,9 @@ func (l *layout) node(name string, fields []field) *node {
 			n.nullIs |= 1 << i
 		}
 		n.members = append(n.members, m)
+	}
+	if len(n.members) > maxMembers {
+		panic(fmt.Sprintf("object %q has more than %d members", n.name, maxMembers))
 	}
 	n.hash()
 	return n
@@ -128,9 +134,6 @@ func mix(k []byte) uint64 {
 
 // hash finds the multiplier with which no two members share a slot.
 func (n *node) hash() {
-	if len(n.members) > maxMembers {
-		panic(fmt.Sprintf("object %q has more than %d members", n.name, maxMembers))
-	}
 	for width := uint(bits.Len(uint(len(n.members)))) + 1; width <= 14; width++ {
 		mul := uint64(0x9E3779B97F4A7C15)
 		for range 200 {

@@ -24,9 +24,9 @@ func plainEnd(b []byte, i int) int {
 // notPlain has the top bit of the first byte set that is not plain. Bits of later bytes may be wrong.
 func notPlain(w uint64) uint64 {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	quote := w ^ ones*'"'
-	slash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & tops
+	below := (w ^ ones*2) - ones*0x21 // with its second bit turned, the quote stands right behind the control characters
+	slash := (w ^ ones*'\\') - ones
+	return (below | slash) &^ w & tops
 }
 
 // skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes.
@@ -62,40 +62,62 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 	}
 }
 
-// appendString appends the text of the string whose opening quote is at i-1. Half a surrogate pair becomes U+FFFD, and
-// lone is true.
-func (d *decoder) appendString(dst []byte, i int) (text []byte, next int, lone bool) {
+// appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
+// and lone is true.
+func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
+	b := d.b
+	n := len(*dst)
+	room := (*dst)[:cap(*dst)]
+	for i+8 <= len(b) && n+8 <= len(room) {
+		w := binary.LittleEndian.Uint64(b[i:])
+		binary.LittleEndian.PutUint64(room[n:], w)
+		if m := notPlain(w); m != 0 {
+			k := bits.TrailingZeros64(m) >> 3
+			i, n = i+k, n+k
+			break
+		}
+		i, n = i+8, n+8
+	}
+	*dst = (*dst)[:n]
+	if i < len(b) && b[i] == '"' {
+		return i + 1, false
+	}
+	return d.appendRest(dst, i)
+}
+
+// appendRest is appendString for text with escapes, and for what dst has no room for.
+func (d *decoder) appendRest(dst *[]byte, i int) (next int, lone bool) {
 	b := d.b
 	for {
 		j := plainEnd(b, i)
-		dst = append(dst, b[i:j]...)
+		*dst = append(*dst, b[i:j]...)
 		if j < len(b) && b[j] == '"' {
-			return dst, j + 1, lone
+			return j + 1, lone
 		}
 		if j+1 >= len(b) {
-			return dst, d.syntax(j, "the record ends inside a string"), lone
+			return d.syntax(j, "the record ends inside a string"), lone
 		}
 		if b[j] != '\\' {
-			return dst, d.syntax(j, "a string holds an unescaped control character"), lone
+			return d.syntax(j, "a string holds an unescaped control character"), lone
 		}
 		i = j + 2
 		switch c := b[j+1]; c {
 		case '"', '\\', '/':
-			dst = append(dst, c)
+			*dst = append(*dst, c)
 		case 'b':
-			dst = append(dst, '\b')
+			*dst = append(*dst, '\b')
 		case 'f':
-			dst = append(dst, '\f')
+			*dst = append(*dst, '\f')
 		case 'n':
-			dst = append(dst, '\n')
+			*dst = append(*dst, '\n')
 		case 'r':
-			dst = append(dst, '\r')
+			*dst = append(*dst, '\r')
 		case 't':
-			dst = append(dst, '\t')
+			*dst = append(*dst, '\t')
 		case 'u':
 			r, ok := hex4(b, i)
 			if !ok {
-				return dst, d.syntax(j, `a string holds \u without four hex digits`), lone
+				return d.syntax(j, `a string holds \u without four hex digits`), lone
 			}
 			i += 4
 			if r>>11 == 0xD800>>11 {
@@ -106,9 +128,9 @@ func (d *decoder) appendString(dst []byte, i int) (text []byte, next int, lone b
 					r, lone = utf8.RuneError, true
 				}
 			}
-			dst = utf8.AppendRune(dst, r)
+			*dst = utf8.AppendRune(*dst, r)
 		default:
-			return dst, d.syntax(j, "a string holds an unknown escape"), lone
+			return d.syntax(j, "a string holds an unknown escape"), lone
 		}
 	}
 }
