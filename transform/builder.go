@@ -13,7 +13,7 @@ import (
 const (
 	firstRows      = 1<<6 - 1  // room of the first Batch; with one more offset than rows, a column's memory is a power of two
 	maxReserveRows = 1<<16 - 1 // a Batch of one huge record must not set the room of all that follow
-	maxReserve     = 8 << 20 // bytes a column
+	maxReserve     = 8 << 20   // bytes a column
 )
 
 // builder collects the rows of one table for one Batch.
@@ -72,11 +72,10 @@ func (b *builder) widen(col, least int) {
 
 // at returns a column that has room for the open row.
 func (b *builder) at(col int) *column {
-	c := &b.cols[col]
-	if b.n >= c.rows {
+	if b.n >= b.cols[col].rows {
 		b.widen(col, b.n+1)
 	}
-	return c
+	return &b.cols[col]
 }
 
 func (b *builder) setInt(col int, v int64) { b.setWord(col, uint64(v)) }
@@ -104,12 +103,15 @@ func (b *builder) setBool(col int, v bool) {
 // open returns a column of strings or lists such that the open row's value can be appended. close has to follow, or
 // truncate.
 func (b *builder) open(col int) *column {
-	c := b.at(col)
-	if c.closed < b.n {
-		c.skipTo(b.n)
+	c := &b.cols[col]
+	if b.n >= c.rows || c.closed < b.n {
+		b.reach(col)
 	}
 	return c
 }
+
+// reach gives a column of strings or lists room for the open row, and closes those before it.
+func (b *builder) reach(col int) { b.at(col).skipTo(b.n) }
 
 // close ends the open row's string or list.
 func (b *builder) close(c *column) {

@@ -97,7 +97,7 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 			i = space(b, i+1)
 		}
 	}
-	if d.forget(from, i) < 0 {
+	if len(d.keys) > from && d.forget(from, i) < 0 {
 		return failed
 	}
 	if n.name == "" {
@@ -121,18 +121,14 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 			return d.text(t, n, m, i)
 		}
 	case kindInt:
-		if next, whole := skipNumber(b, i); whole {
-			if v, ok := wholeNumber(b[i:next]); ok {
-				t.setInt(m.column, v)
-				return next, true
-			}
+		if v, next := readInt(b, i); next >= 0 {
+			t.setInt(m.column, v)
+			return next, true
 		}
 	case kindFloat:
-		if next, _ := skipNumber(b, i); next >= 0 {
-			if v, exact, ok := parseFloat(b[i:next]); ok && exact {
-				t.setWord(m.column, math.Float64bits(v))
-				return next, true
-			}
+		if v, next := readFloat(b, i); next >= 0 {
+			t.setWord(m.column, math.Float64bits(v))
+			return next, true
 		}
 	case kindBool:
 		if c == 't' || c == 'f' {
@@ -143,10 +139,14 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 			return next, next >= 0
 		}
 	case kindTime:
-		if end := bytes.IndexByte(b[i+1:min(i+30, len(b))], '"'); c == '"' && end >= 0 {
-			if v, ok := canonicalTime(b[i+1:i+1+end], m.form); ok {
-				t.setInt(m.column, v)
-				return i + end + 2, true
+		if c == '"' {
+			for _, size := range [...]int{len(layoutSeconds), len(layoutMicros)} {
+				if end := i + 1 + size; end < len(b) && b[end] == '"' {
+					if v, ok := d.calendar.canonical(b[i+1:end], m.form); ok {
+						t.setInt(m.column, v)
+						return end + 1, true
+					}
+				}
 			}
 		}
 	case kindStrings, kindInts:
@@ -194,10 +194,9 @@ func (d *decoder) odd(t *builder, n *node, m *member, i, depth int) (next int, f
 	}
 	raw := d.b[i:next]
 	if raw[0] == 'n' {
-		if m.nullIs == nullIsNull {
-			return next, false
+		if m.nullIs != nullIsNull {
+			t.keep(n, []byte(m.name), raw, false)
 		}
-		t.keep(n, []byte(m.name), raw, false)
 		return next, false
 	}
 	filled = d.convert(t, m, i, raw)
@@ -326,11 +325,9 @@ func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, 
 
 func (d *decoder) intElement(e *elements, i, depth int) (next int, exact bool) {
 	b := d.b
-	if next, whole := skipNumber(b, i); whole {
-		if v, ok := wholeNumber(b[i:next]); ok {
-			e.appendInt(v)
-			return next, true
-		}
+	if v, next := readInt(b, i); next >= 0 {
+		e.appendInt(v)
+		return next, true
 	}
 	if next = d.skip(i, depth); next < 0 {
 		return failed, false

@@ -7,40 +7,28 @@ import "encoding/binary"
 
 // spelling is a member's name with the quote behind it, cut such that it is compared by loads of eight bytes.
 type spelling struct {
-	head, tail uint64 // the first eight bytes and the last eight
-	mask       uint64 // the bits of both that count, if there are fewer than eight bytes
-	last       int    // where tail begins
+	head, mask uint64 // the first eight bytes, and the bits of them that count
+	tail       uint64 // the last eight
+	middle     string // what is between them
 	size       int
 }
 
 func spell(name string) spelling {
-	text := append([]byte(name), '"')
-	s := spelling{mask: ^uint64(0), last: max(0, len(text)-8), size: len(text)}
+	text := name + `"`
+	s := spelling{size: len(text), mask: ^uint64(0)}
 	if len(text) < 8 {
 		s.mask = 1<<(8*len(text)) - 1
 	}
 	var room [8]byte
 	copy(room[:], text)
 	s.head = binary.LittleEndian.Uint64(room[:])
-	copy(room[:], text[s.last:])
-	s.tail = binary.LittleEndian.Uint64(room[:])
+	if len(text) > 8 {
+		s.tail = binary.LittleEndian.Uint64([]byte(text[len(text)-8:]))
+	}
+	if len(text) > 16 {
+		s.middle = text[8 : len(text)-8]
+	}
 	return s
-}
-
-// valueOf returns the index of the member's value if the name whose opening quote is at i-1 is the member's. Otherwise, and
-// where the name is written with escapes or stands at the very end of b, it returns failed.
-func (m *member) valueOf(b []byte, i int) int {
-	if i+m.last+8 > len(b) || b[i-1] != '"' || ((binary.LittleEndian.Uint64(b[i:])^m.head)|(binary.LittleEndian.Uint64(b[i+m.last:])^m.tail))&m.mask != 0 {
-		return failed
-	}
-	if m.size > 16 && string(b[i+8:i+m.last]) != m.name[8:m.last] {
-		return failed
-	}
-	i += m.size
-	if i < len(b) && b[i] == ':' {
-		return space(b, i+1)
-	}
-	return failed
 }
 
 // expectation is what the decoder learns about the order of an object's members. By the index of a member plus 1, 0 being
@@ -55,14 +43,30 @@ func (e *expectation) learn(after, next int) {
 }
 
 // expected returns the index of the member whose name is at i, and that of its value, if it is one of the two that are
-// likely behind the member `after`.
+// likely behind the member `after` (its index plus 1). It may not see names with escapes, and those at the end of b.
 func (n *node) expected(b []byte, i, after int) (j, value int) {
+	i++
+	if i+8 > len(b) || b[i-1] != '"' {
+		return -1, failed
+	}
+	head := binary.LittleEndian.Uint64(b[i:])
 	for _, next := range n.next[after] {
-		if next > 0 {
-			if value = n.members[next-1].valueOf(b, i+1); value >= 0 {
-				return int(next) - 1, value
-			}
+		if next == 0 {
+			break
+		}
+		m := &n.members[next-1]
+		end := i + m.size
+		if (head^m.head)&m.mask != 0 || end >= len(b) || b[end] != ':' {
+			continue
+		}
+		if m.size <= 8 || m.isRest(b[i:end]) {
+			return int(next) - 1, space(b, end+1)
 		}
 	}
 	return -1, failed
+}
+
+// isRest compares what stands behind the first eight bytes of a name of more.
+func (s *spelling) isRest(text []byte) bool {
+	return binary.LittleEndian.Uint64(text[len(text)-8:]) == s.tail && (len(text) <= 16 || string(text[8:len(text)-8]) == s.middle)
 }

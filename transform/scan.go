@@ -30,6 +30,8 @@ type decoder struct {
 	scratch []byte
 	order   []keyRef
 
+	calendar calendar
+
 	tables []*builder // the Stream's own, then its child tables
 	badKey string     // the member of the record's key that has a value which cannot be one
 
@@ -103,7 +105,7 @@ func (d *decoder) fault() string {
 
 // space returns the index of the first byte at or after i that is not white space.
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
