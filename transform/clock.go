@@ -28,7 +28,6 @@ func clock(w uint64) (seconds int64, ok bool) {
 	const (
 		form  = 0x30303A30303A3030 // 00:00:00, its first byte the lowest
 		above = 0x767A7F767A7F767D // what takes the largest digit of each place to 0x7F, 29:59:59
-		tops  = 0x8080808080808080
 	)
 	w ^= form
 	if (w|(w+above))&tops != 0 {
@@ -45,7 +44,6 @@ func sixDigits(w uint64) (frac int64, ok bool) {
 	const (
 		form  = 0x5A3030303030302E
 		above = 0x7F7676767676767F
-		tops  = 0x8080808080808080
 	)
 	w ^= form
 	if (w|(w+above))&tops != 0 {

@@ -25,6 +25,8 @@ type decoder struct {
 	reason string
 	path   []byte // of the fault, written from the inside out
 
+	notUTF8 bool // a string of the record is not UTF-8
+
 	keys    []keyRef // names met so far in the open objects, declared members aside
 	arena   []byte   // unescaped names
 	scratch []byte
@@ -56,6 +58,7 @@ func (d *decoder) reset(b []byte) {
 	d.b = b
 	d.code, d.reason = "", ""
 	d.path = d.path[:0]
+	d.notUTF8 = false
 	d.keys, d.arena = d.keys[:0], d.arena[:0]
 	d.evidence = d.evidence[:0]
 	d.badKey = ""

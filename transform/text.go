@@ -21,17 +21,23 @@ func plainEnd(b []byte, i int) int {
 	return i
 }
 
+const (
+	lows = 0x0101010101010101
+	tops = 0x8080808080808080
+)
+
 // notPlain has the top bit of the first byte set that is not plain. Bits of later bytes may be wrong.
 func notPlain(w uint64) uint64 {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	below := (w ^ ones*2) - ones*0x21 // with its second bit turned, the quote stands right behind the control characters
-	slash := (w ^ ones*'\\') - ones
+	below := (w ^ lows*2) - lows*0x21 // with its second bit turned, the quote stands right behind the control characters
+	slash := (w ^ lows*'\\') - lows
 	return (below | slash) &^ w & tops
 }
 
-// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes.
+// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes. Text that is
+// not UTF-8 is noted.
 func (d *decoder) skipString(i int) (next int, escaped bool) {
 	b := d.b
+	from := i
 	for {
 		i = plainEnd(b, i)
 		if i >= len(b) {
@@ -39,6 +45,9 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 		}
 		switch b[i] {
 		case '"':
+			if !utf8.Valid(b[from:i]) {
+				d.notUTF8 = true
+			}
 			return i + 1, escaped
 		case '\\':
 			escaped = true
@@ -63,26 +72,40 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 }
 
 // appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
-// and lone is true.
+// and lone is true. Text that is not UTF-8 is appended as it is, and noted.
 func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
 	b := d.b
-	n := len(*dst)
+	from := len(*dst)
+	n := from
 	room := (*dst)[:cap(*dst)]
-	for i+8 <= len(b) && n+8 <= len(room) {
-		w := binary.LittleEndian.Uint64(b[i:])
-		binary.LittleEndian.PutUint64(room[n:], w)
-		if m := notPlain(w); m != 0 {
-			k := bits.TrailingZeros64(m) >> 3
+	seen := uint64(0)
+	for i+16 <= len(b) && n+16 <= len(room) {
+		v, w := binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:])
+		binary.LittleEndian.PutUint64(room[n:], v)
+		binary.LittleEndian.PutUint64(room[n+8:], w)
+		seen |= v | w
+		if p, q := notPlain(v), notPlain(w); p|q != 0 {
+			k := 8
+			if p != 0 {
+				q, k = p, 0
+			}
+			k += bits.TrailingZeros64(q) >> 3
 			i, n = i+k, n+k
 			break
 		}
-		i, n = i+8, n+8
+		i, n = i+16, n+16
 	}
 	*dst = (*dst)[:n]
-	if i < len(b) && b[i] == '"' {
-		return i + 1, false
+	if i >= len(b) || b[i] != '"' {
+		next, lone = d.appendRest(dst, i)
+		seen = tops
+	} else {
+		next = i + 1
 	}
-	return d.appendRest(dst, i)
+	if seen&tops != 0 && !utf8.Valid((*dst)[from:]) {
+		d.notUTF8 = true
+	}
+	return next, lone
 }
 
 // appendRest is appendString for text with escapes, and for what dst has no room for.

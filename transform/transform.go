@@ -121,19 +121,23 @@ func (t *Transformer) decode(raw []byte) *chatferry.Fault {
 	d := &t.decoder
 	d.reset(raw)
 	d.tables[0].begin()
-	if !utf8.Valid(raw) {
-		return &chatferry.Fault{Code: chatferry.CodeUTF8, Reason: notUTF8(raw)}
-	}
 	if t.stream.CSV() {
+		if !utf8.Valid(raw) {
+			return notUTF8(raw)
+		}
 		return t.csv.row(d, raw)
 	}
-	if !d.record() {
+	whole := d.record()
+	switch {
+	case d.notUTF8, !whole && !utf8.Valid(raw): // whatever else is wrong
+		return notUTF8(raw)
+	case !whole:
 		return &chatferry.Fault{Code: d.code, Reason: d.fault()}
 	}
 	return t.checkKey()
 }
 
-func notUTF8(raw []byte) string {
+func notUTF8(raw []byte) *chatferry.Fault {
 	at := 0
 	for at < len(raw) {
 		r, size := utf8.DecodeRune(raw[at:])
@@ -142,7 +146,9 @@ func notUTF8(raw []byte) string {
 		}
 		at += size
 	}
-	return fmt.Sprintf("the bytes are not UTF-8 (byte %d of the record)", at)
+	return &chatferry.Fault{
+		Code: chatferry.CodeUTF8, Reason: fmt.Sprintf("the bytes are not UTF-8 (byte %d of the record)", at),
+	}
 }
 
 // exclude enters the open chat in the ledger if it is a conversation of Zendesk Message.
