@@ -3,6 +3,7 @@ package transform
 import (
 	"math/bits"
 	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
@@ -21,6 +22,16 @@ const (
 	maxClass = 22
 )
 
+// The columns of a table are written row by row, all of them at the same place of their blocks. If all large blocks began
+// at multiples of a page, those places would fight for the same few lines of the processor's cache.
+const (
+	skewClass = 12
+	line      = 64
+	maxSkew   = 32 * line
+)
+
+var skews atomic.Uint32
+
 var blocks [maxClass + 1]sync.Pool
 
 // borrow lends a block of at least n bytes, which hold anything.
@@ -32,7 +43,11 @@ func borrow(n int) *block {
 	if b, ok := blocks[class].Get().(*block); ok {
 		return b
 	}
-	return &block{bytes: make([]byte, 1<<class), class: class}
+	if class < skewClass {
+		return &block{bytes: make([]byte, 1<<class), class: class}
+	}
+	skew := int(skews.Add(1)*line) % maxSkew
+	return &block{bytes: make([]byte, 1<<class+maxSkew)[skew:][:1<<class], class: class}
 }
 
 // buffer makes an Arrow buffer of the first n bytes, which owns the block. Those of no block are zero.

@@ -65,14 +65,14 @@ func (b *builder) widen(col, least int) {
 	c.widen(b.columns[col].store, rows)
 	if r := b.reserve[col]; c.elem != nil {
 		c.elem.grow(b.columns[col].store, r)
-	} else if c.data == nil && r.bytes > 0 {
+	} else if b.columns[col].store == storeString && c.data == nil {
 		c.data = make([]byte, 0, r.bytes)
 	}
 }
 
 // at returns a column that has room for the open row.
 func (b *builder) at(col int) *column {
-	if b.n >= b.cols[col].rows {
+	if b.n >= int(b.cols[col].rows) {
 		b.widen(col, b.n+1)
 	}
 	return &b.cols[col]
@@ -95,7 +95,7 @@ func (b *builder) setInt32(col int, v int32) {
 func (b *builder) setBool(col int, v bool) {
 	c := b.at(col)
 	if v {
-		c.bits[b.n>>3] |= 1 << (b.n & 7)
+		c.data[b.n>>3] |= 1 << (b.n & 7)
 	}
 	c.mark(b.n)
 }
@@ -104,7 +104,7 @@ func (b *builder) setBool(col int, v bool) {
 // truncate.
 func (b *builder) open(col int) *column {
 	c := &b.cols[col]
-	if b.n >= c.rows || c.closed < b.n {
+	if !c.isOpen(b.n) {
 		b.reach(col)
 	}
 	return c
@@ -115,8 +115,8 @@ func (b *builder) reach(col int) { b.at(col).skipTo(b.n) }
 
 // close ends the open row's string or list.
 func (b *builder) close(c *column) {
-	c.offs[b.n+1] = c.end()
-	c.closed = b.n + 1
+	c.i32[b.n+1] = c.end()
+	c.closed = int32(b.n + 1)
 	c.mark(b.n)
 }
 
@@ -139,7 +139,7 @@ func (b *builder) truncate(to int) {
 // filled returns a column that has room for all closed rows.
 func (b *builder) filled(col int) *column {
 	c := &b.cols[col]
-	if b.n > c.rows {
+	if b.n > int(c.rows) {
 		b.widen(col, b.n)
 	}
 	return c
@@ -159,13 +159,17 @@ func (b *builder) belong(from int, chatID []byte, at chatferry.Offset) {
 		return
 	}
 	id, index := b.filled(b.chatID), b.filled(b.index).i32[from:b.n]
-	id.data = slices.Grow(id.data, len(index)*len(chatID))
+	begin := len(id.data)
+	id.data = slices.Grow(id.data, len(index)*len(chatID))[:begin+len(index)*len(chatID)]
+	copy(id.data[begin:], chatID)
+	for done := len(chatID); done > 0 && begin+done < len(id.data); done *= 2 {
+		copy(id.data[begin+done:], id.data[begin:begin+done])
+	}
 	for i := range index {
 		index[i] = int32(i)
-		id.data = append(id.data, chatID...)
-		id.offs[from+i+1] = int32(len(id.data))
+		id.i32[from+i+1] = int32(begin + (i+1)*len(chatID))
 	}
-	id.closed = b.n
+	id.closed = int32(b.n)
 	b.repeatInt(b.offset, from, int64(at))
 }
 

@@ -1,7 +1,5 @@
 package transform
 
-import "encoding/binary"
-
 // calendar reads dates and times of day. The times of a record are mostly of one day, so it remembers the last one.
 type calendar struct {
 	month    uint64 // yyyy-mm- and
@@ -11,7 +9,7 @@ type calendar struct {
 
 // civil reads yyyy-mm-dd?hh:mm:ss as microseconds since 1970, UTC.
 func (c *calendar) civil(s []byte, frac int64) (int64, bool) {
-	month, day := binary.LittleEndian.Uint64(s), binary.LittleEndian.Uint16(s[8:])
+	month, day := load(s, 0), uint16(s[8])|uint16(s[9])<<8
 	if month != c.month || day != c.day || day == 0 {
 		midnight, ok := midnightOf(s)
 		if !ok {
@@ -19,7 +17,7 @@ func (c *calendar) civil(s []byte, frac int64) (int64, bool) {
 		}
 		c.month, c.day, c.midnight = month, day, midnight
 	}
-	seconds, ok := clock(binary.LittleEndian.Uint64(s[11:]))
+	seconds, ok := clock(load(s, 11))
 	return c.midnight + seconds*1e6 + frac, ok
 }
 

@@ -14,17 +14,15 @@ import (
 // Memory of fixed width is lent by blocks and goes back when the Batch is released. String data is handed over to the
 // Batch and never used again: the Parquet writer's statistics point into it until its file is closed.
 type column struct {
-	rows   int      // that there is room for
+	rows   int32    // that there is room for
+	closed int32    // rows of strings and lists that have their end in i32
 	valid  []byte   // bitmap over the rows
+	i32    []int32  // int32; of strings and lists, where each row begins, and where the last one that is closed ends
+	data   []byte   // strings; SHA-256, 32 bytes a row; booleans, as a bitmap
 	words  []uint64 // int64, time, float64 as bits
-	i32    []int32
-	bits   []byte  // booleans, as a bitmap
-	offs   []int32 // of strings and lists: where each row begins; filled up to the row `closed`
-	closed int
-	data   []byte // strings; SHA-256, 32 bytes a row
 	elem   *elements
 
-	bitmap, values *block // what valid, and what one of the others lies in
+	bitmap, values *block // what valid, and what the values of fixed width lie in
 }
 
 func (c *column) mark(row int) { c.valid[row>>3] |= 1 << (row & 7) }
@@ -35,10 +33,10 @@ func (c *column) isSet(row int) bool {
 
 // text returns the string of the open row or of one before it, nil if it has none.
 func (c *column) text(row int) []byte {
-	if row >= c.closed {
+	if row >= int(c.closed) {
 		return nil
 	}
-	return c.data[c.offs[row]:c.offs[row+1]]
+	return c.data[c.i32[row]:c.i32[row+1]]
 }
 
 // end returns where the next string or list begins.
@@ -49,19 +47,22 @@ func (c *column) end() int32 {
 	return int32(len(c.data))
 }
 
+// isOpen reports whether a column of strings or lists is ready for the value of a row.
+func (c *column) isOpen(row int) bool { return row < int(c.rows) && row == int(c.closed) }
+
 // skipTo closes the rows before `row`.
 func (c *column) skipTo(row int) {
 	end := c.end()
-	for r := c.closed; r < row; r++ {
-		c.offs[r+1] = end
+	for r := int(c.closed); r < row; r++ {
+		c.i32[r+1] = end
 	}
-	c.closed = row
+	c.closed = int32(row)
 }
 
 // widen makes room for rows, keeping what is there.
 func (c *column) widen(s storage, rows int) {
 	old, oldBitmap := c.values, c.bitmap
-	c.rows = rows
+	c.rows = int32(rows)
 	c.bitmap = borrow((rows + 7) / 8)
 	c.valid = zeroed(c.bitmap.bytes[:(rows+7)/8], c.valid)
 	switch s {
@@ -73,13 +74,13 @@ func (c *column) widen(s storage, rows int) {
 		c.i32 = zeroed(arrow.Int32Traits.CastFromBytes(c.values.bytes)[:rows], c.i32)
 	case storeBool:
 		c.values = borrow((rows + 7) / 8)
-		c.bits = zeroed(c.values.bytes[:(rows+7)/8], c.bits)
+		c.data = zeroed(c.values.bytes[:(rows+7)/8], c.data)
 	default:
 		c.values = borrow((rows + 1) * 4)
 		offs := arrow.Int32Traits.CastFromBytes(c.values.bytes)[:rows+1]
 		offs[0] = 0
-		copy(offs, c.offs[:min(len(c.offs), c.closed+1)])
-		c.offs = offs
+		copy(offs, c.i32[:min(len(c.i32), int(c.closed)+1)])
+		c.i32 = offs
 	}
 	if old != nil {
 		old.Free(nil)
@@ -106,17 +107,17 @@ func (c *column) truncate(s storage, to, open int) {
 		case storeInt32:
 			c.i32[r] = 0
 		case storeBool:
-			c.bits[r>>3] &^= 1 << (r & 7)
+			c.data[r>>3] &^= 1 << (r & 7)
 		}
 	}
-	if len(c.offs) == 0 {
+	if c.rows == 0 || s != storeString && c.elem == nil {
 		return
 	}
-	c.closed = min(c.closed, to)
+	c.closed = min(c.closed, int32(to))
 	if c.elem != nil {
-		c.elem.truncate(int(c.offs[c.closed]))
+		c.elem.truncate(int(c.i32[c.closed]))
 	} else {
-		c.data = c.data[:c.offs[c.closed]]
+		c.data = c.data[:c.i32[c.closed]]
 	}
 }
 

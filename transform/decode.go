@@ -3,14 +3,10 @@ package transform
 import (
 	"bytes"
 	"math"
-	"strconv"
+	"unicode/utf8"
 
 	"chatferry"
 )
-
-// maxElements is the number of elements up to which an array becomes rows of a child table. A row takes far more memory
-// than the two bytes that an element may have.
-const maxElements = 1 << 17
 
 // record reads the whole record into the tables. The rows stay open: the caller ends or truncates them.
 func (d *decoder) record() bool {
@@ -44,45 +40,46 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 	var seen uint64
 	filled := false
 	from := len(d.keys)
-	before := 0
+	before := &n.begin
 	i = space(b, i+1)
 	if i >= len(b) || b[i] != '}' {
 		for {
 			at := i
-			j, value := n.expected(b, i, before)
+			m, value := before.follower(b, i)
 			var text []byte
 			var ref keyRef
-			if j < 0 {
+			if m == nil {
 				if text, ref, value = d.name(i); value < 0 {
 					return failed
 				}
-				j = n.find(text)
+				m = n.find(text)
 			}
-			if j >= 0 {
-				n.next.learn(before, j+1)
-				before = j + 1
-				m := &n.members[j]
-				bit := uint64(1) << j
-				if seen&bit != 0 {
-					d.fail(chatferry.CodeDuplicateKey, at, "an object has one name twice")
-					return d.inside(m.name)
+			switch {
+			case m == nil:
+				if i = d.other(t, n, from, text, ref, at, value, depth); i < 0 {
+					return failed
 				}
-				seen |= bit
-				var set bool
-				if i, set = d.member(t, n, m, value, depth); i < 0 {
+			case seen&m.bit != 0:
+				d.fail(chatferry.CodeDuplicateKey, at, "an object has one name twice")
+				return d.inside(m.name)
+			default:
+				before.learn(m)
+				before = &m.spelling
+				seen |= m.bit
+				set := true
+				if m.kind == kindString && value < len(b) && b[value] == '"' {
+					i = d.text(t, n, m, value)
+				} else {
+					i, set = d.member(t, n, m, value, depth)
+				}
+				if i < 0 {
 					return d.inside(m.name)
 				}
 				filled = filled || set
-			} else {
-				if d.remember(from, ref, at) < 0 {
-					return failed
-				}
-				if i = d.skip(value, depth); i < 0 {
-					return d.inside("(other member)")
-				}
-				name := b[at+1 : value]
-				name = name[:bytes.LastIndexByte(name, '"')]
-				t.keep(n, name, b[value:i], n.name == "" && isAbsentName(text))
+			}
+			if i+1 < len(b) && b[i] == ',' && b[i+1] == '"' { // as most are
+				i++
+				continue
 			}
 			i = space(b, i)
 			if i >= len(b) {
@@ -108,6 +105,21 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 	return i + 1
 }
 
+// other reads a member that is not declared into _extra. Its name is at `at`; the names of its object begin at `from` in
+// keys.
+func (d *decoder) other(t *builder, n *node, from int, text []byte, ref keyRef, at, value, depth int) (next int) {
+	if d.remember(from, ref, at) < 0 {
+		return failed
+	}
+	if next = d.skip(value, depth); next < 0 {
+		return d.inside("(other member)")
+	}
+	name := d.b[at+1 : value]
+	name = name[:bytes.LastIndexByte(name, '"')]
+	t.keep(n, name, d.b[value:next], n.name == "" && isAbsentName(text))
+	return next
+}
+
 // member reads the value at i of a declared member. filled says whether a column has it.
 func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
 	b := d.b
@@ -116,10 +128,6 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	}
 	c := b[i]
 	switch m.kind {
-	case kindString:
-		if c == '"' {
-			return d.text(t, n, m, i)
-		}
 	case kindInt:
 		if v, next := readInt(b, i); next >= 0 {
 			t.setInt(m.column, v)
@@ -172,19 +180,42 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	return d.odd(t, n, m, i, depth)
 }
 
-// text reads a string into its column.
-func (d *decoder) text(t *builder, n *node, m *member, i int) (next int, filled bool) {
-	col := t.open(m.column)
-	next, lone := d.appendString(&col.data, i+1)
-	if next < 0 {
-		return failed, false
+// text reads a string into its column. Most are short and plain.
+func (d *decoder) text(t *builder, n *node, m *member, i int) (next int) {
+	col := &t.cols[m.column]
+	if !col.isOpen(t.n) {
+		t.reach(m.column)
+	}
+	at := len(col.data)
+	size, ascii := copyPlain(col.data[at:cap(col.data)], d.b[i+1:])
+	col.data = col.data[:at+size]
+	next = i + 1 + size
+	if next >= len(d.b) || d.b[next] != '"' {
+		return d.restOfText(t, n, m, i, next, at)
 	}
 	t.close(col)
+	if !ascii && !utf8.Valid(col.data[at:]) {
+		d.notUTF8 = true
+	}
+	return next + 1
+}
+
+// restOfText goes on at `next` with a string that begins at i, and at `at` in its column.
+func (d *decoder) restOfText(t *builder, n *node, m *member, i, next, at int) int {
+	col := &t.cols[m.column]
+	next, lone := d.unescape(&col.data, next)
+	if next < 0 {
+		return failed
+	}
+	t.close(col)
+	if !utf8.Valid(col.data[at:]) {
+		d.notUTF8 = true
+	}
 	if lone {
 		t.keep(n, []byte(m.name), d.b[i:next], false)
 		d.noteBadKey(m)
 	}
-	return next, true
+	return next
 }
 
 // odd reads a value whose form is not that of its column: null, or one that _extra has to hold.
@@ -284,160 +315,4 @@ func exactInt(s []byte) (int64, bool) {
 		return 0, false
 	}
 	return dec.int64()
-}
-
-// list reads an array into a list column.
-func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
-	b := d.b
-	c := t.open(m.column)
-	from := i
-	exact := true
-	i = space(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		t.close(c)
-		return i + 1, true
-	}
-	for index := 0; ; index++ {
-		var ok bool
-		if m.kind == kindInts {
-			i, ok = d.intElement(c.elem, i, depth)
-		} else {
-			i, ok = d.stringElement(c.elem, i, depth)
-		}
-		if i < 0 {
-			return d.insideElement(index), false
-		}
-		exact = exact && ok
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			break
-		}
-	}
-	if i < 0 {
-		return failed, false
-	}
-	t.close(c)
-	if !exact {
-		t.keep(n, []byte(m.name), b[from:i], false)
-	}
-	return i, true
-}
-
-func (d *decoder) intElement(e *elements, i, depth int) (next int, exact bool) {
-	b := d.b
-	if v, next := readInt(b, i); next >= 0 {
-		e.appendInt(v)
-		return next, true
-	}
-	if next = d.skip(i, depth); next < 0 {
-		return failed, false
-	}
-	raw := b[i:next]
-	if raw[0] == '"' {
-		raw = raw[1 : len(raw)-1]
-	}
-	if end, _ := skipNumber(raw, 0); end > 0 && end == len(raw) {
-		if v, ok := exactInt(raw); ok {
-			e.appendInt(v)
-			return next, false
-		}
-	}
-	e.appendNullInt()
-	return next, b[i] == 'n'
-}
-
-func (d *decoder) stringElement(e *elements, i, depth int) (next int, exact bool) {
-	b := d.b
-	if i < len(b) && b[i] == '"' {
-		var lone bool
-		next, lone = d.appendString(&e.data, i+1)
-		if next < 0 {
-			return failed, false
-		}
-		e.closeString(true)
-		return next, !lone
-	}
-	if next = d.skip(i, depth); next < 0 {
-		return failed, false
-	}
-	if raw := b[i:next]; raw[0] == '-' || raw[0]-'0' <= 9 {
-		e.data = append(e.data, raw...)
-		e.closeString(true)
-		return next, false
-	}
-	e.closeString(false)
-	return next, b[i] == 'n'
-}
-
-func (d *decoder) insideElement(index int) int {
-	return d.inside("[" + strconv.Itoa(index) + "]")
-}
-
-// rows reads an array into a child table, a row for each element.
-func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
-	b := d.b
-	child := d.tables[m.child]
-	from, first := i, child.n
-	i = space(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		t.setInt32(m.column, 0)
-		return i + 1, true
-	}
-	for index := 0; ; index++ {
-		if index == maxElements {
-			child.truncate(first)
-			if i = d.skipElements(i, depth); i < 0 {
-				return failed, false
-			}
-			t.keep(n, []byte(m.name), b[from:i], false)
-			return i, false
-		}
-		if i = d.element(child, m, i, depth); i < 0 {
-			return d.insideElement(index), false
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			break
-		}
-	}
-	if i < 0 {
-		return failed, false
-	}
-	t.setInt32(m.column, int32(child.n-first))
-	return i, true
-}
-
-func (d *decoder) element(child *builder, m *member, i, depth int) int {
-	b := d.b
-	child.begin()
-	if i < len(b) && b[i] == '{' {
-		if i = d.object(child, child.root, i, depth+1); i < 0 {
-			return failed
-		}
-		if m.table == chatferry.ChatHistory {
-			d.flags.history(child, d.historyType, d.historyChannel)
-		}
-	} else {
-		at := i
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		child.keepElement(b[at:i])
-	}
-	child.closeExtra()
-	child.end()
-	return i
-}
-
-// skipElements goes on to the end of an array whose next element is at i.
-func (d *decoder) skipElements(i, depth int) int {
-	for {
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			return i
-		}
-	}
 }

@@ -9,8 +9,10 @@ import "encoding/binary"
 type spelling struct {
 	head, mask uint64 // the first eight bytes, and the bits of them that count
 	tail       uint64 // the last eight
-	middle     string // what is between them
 	size       int
+	middle     string // what is between them
+
+	next [2]*member // the two that followed this one last
 }
 
 func spell(name string) spelling {
@@ -31,42 +33,37 @@ func spell(name string) spelling {
 	return s
 }
 
-// expectation is what the decoder learns about the order of an object's members. By the index of a member plus 1, 0 being
-// the object's beginning, it has the two that followed it last, as their indexes plus 1.
-type expectation [maxMembers + 1][2]uint8
-
-// learn notes that member `next` followed.
-func (e *expectation) learn(after, next int) {
-	if f := &e[after]; f[0] != uint8(next) {
-		f[0], f[1] = uint8(next), f[0]
+// learn notes that a member followed.
+func (s *spelling) learn(m *member) {
+	if s.next[0] != m {
+		s.next[0], s.next[1] = m, s.next[0]
 	}
 }
 
-// expected returns the index of the member whose name is at i, and that of its value, if it is one of the two that are
-// likely behind the member `after` (its index plus 1). It may not see names with escapes, and those at the end of b.
-func (n *node) expected(b []byte, i, after int) (j, value int) {
-	i++
-	if i+8 > len(b) || b[i-1] != '"' {
-		return -1, failed
+// follower returns the member whose name is at i, and the index of its value, if it is one of the two that are likely
+// behind this one. It may not see names with escapes, and those at the end of b.
+func (s *spelling) follower(b []byte, i int) (m *member, value int) {
+	if i+9 > len(b) || b[i] != '"' {
+		return nil, failed
 	}
-	head := binary.LittleEndian.Uint64(b[i:])
-	for _, next := range n.next[after] {
-		if next == 0 {
+	i++
+	head := load(b, i)
+	for _, m := range &s.next {
+		if m == nil {
 			break
 		}
-		m := &n.members[next-1]
 		end := i + m.size
-		if (head^m.head)&m.mask != 0 || end >= len(b) || b[end] != ':' {
-			continue
-		}
-		if m.size <= 8 || m.isRest(b[i:end]) {
-			return int(next) - 1, space(b, end+1)
+		if (head^m.head)&m.mask == 0 && end+1 < len(b) && b[end] == ':' && (m.size <= 8 || m.isRest(b[i:end])) {
+			if b[end+1] > ' ' {
+				return m, end + 1
+			}
+			return m, space(b, end+1)
 		}
 	}
-	return -1, failed
+	return nil, failed
 }
 
 // isRest compares what stands behind the first eight bytes of a name of more.
 func (s *spelling) isRest(text []byte) bool {
-	return binary.LittleEndian.Uint64(text[len(text)-8:]) == s.tail && (len(text) <= 16 || string(text[8:len(text)-8]) == s.middle)
+	return load(text, len(text)-8) == s.tail && (len(text) <= 16 || string(text[8:len(text)-8]) == s.middle)
 }

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"encoding/binary"
 	"strings"
 	"time"
 )
@@ -37,7 +36,7 @@ func (c *calendar) canonical(s []byte, form timeForm) (micros int64, ok bool) {
 		}
 		return c.civil(s, 0)
 	case len(s) == len(layoutMicros):
-		frac, ok := sixDigits(binary.LittleEndian.Uint64(s[19:]))
+		frac, ok := sixDigits(load(s, 19))
 		if s[10] != 'T' || form == formSeconds || !ok || frac == 0 && form == formEither {
 			return 0, false
 		}

@@ -172,7 +172,7 @@ const maxNotes = 16 << 10
 
 func namesNetwork(t *builder, at *suspectColumns) bool {
 	if tags, elems := &t.cols[at.tags], t.cols[at.tags].elem; tags.isSet(t.n) {
-		for e := int(tags.offs[t.n]); e < elems.n; e++ {
+		for e := int(tags.i32[t.n]); e < elems.n; e++ {
 			if isNetwork(elems.text(e)) {
 				return true
 			}
@@ -210,12 +210,12 @@ func isWordByte(c byte) bool {
 // second point are milliseconds since 1970 in base 62.
 func createdAt(id []byte) (micros int64, ok bool) {
 	const suffixLen, timeLen = 13, 7
-	parts := bytes.Split(id, []byte("."))
-	if len(parts) != 3 || len(parts[2]) != suffixLen {
+	suffix := id[bytes.LastIndexByte(id, '.')+1:]
+	if len(suffix) != suffixLen || bytes.Count(id, []byte(".")) != 2 {
 		return 0, false
 	}
 	ms := int64(0)
-	for i, c := range parts[2] {
+	for i, c := range suffix {
 		var v int64
 		switch {
 		case c >= '0' && c <= '9':

@@ -3,7 +3,6 @@ package transform
 import (
 	"math"
 	"strconv"
-	"unsafe"
 )
 
 // skipNumber returns the index behind the number at i, or -1 if there is none by RFC 8259, and whether it is written
@@ -234,7 +233,7 @@ func parseFloat(s []byte) (v float64, exact, ok bool) {
 	if v, ok := shortFloat(s); ok {
 		return v, true, true
 	}
-	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), 64)
+	v, err := strconv.ParseFloat(view(s), 64)
 	if err != nil {
 		return 0, false, false
 	}

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -10,7 +9,7 @@ import (
 // backslash or a control character. It is len(b) if there is none.
 func plainEnd(b []byte, i int) int {
 	for i+8 <= len(b) {
-		if m := notPlain(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+		if m := notPlain(load(b, i)); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 		i += 8
@@ -71,45 +70,39 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 	}
 }
 
-// appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
-// and lone is true. Text that is not UTF-8 is appended as it is, and noted.
-func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
-	b := d.b
-	from := len(*dst)
-	n := from
-	room := (*dst)[:cap(*dst)]
+// copyPlain copies plain text until something else comes, or src or dst has less than 16 bytes left. It returns how much it
+// copied; dst may hold anything behind that. ascii says that all of it is ASCII: if not, some of it may be, or what follows.
+func copyPlain(dst, src []byte) (n int, ascii bool) {
 	seen := uint64(0)
-	for i+16 <= len(b) && n+16 <= len(room) {
-		v, w := binary.LittleEndian.Uint64(b[i:]), binary.LittleEndian.Uint64(b[i+8:])
-		binary.LittleEndian.PutUint64(room[n:], v)
-		binary.LittleEndian.PutUint64(room[n+8:], w)
+	for last := min(len(dst), len(src)) - 16; n <= last; n += 16 {
+		v, w := load(src, n), load(src, n+8)
+		store(dst, n, v)
+		store(dst, n+8, w)
 		seen |= v | w
-		if p, q := notPlain(v), notPlain(w); p|q != 0 {
+		p, q := notPlain(v), notPlain(w)
+		if p|q != 0 {
 			k := 8
 			if p != 0 {
 				q, k = p, 0
 			}
-			k += bits.TrailingZeros64(q) >> 3
-			i, n = i+k, n+k
+			n += k + bits.TrailingZeros64(q)>>3
 			break
 		}
-		i, n = i+16, n+16
 	}
-	*dst = (*dst)[:n]
-	if i >= len(b) || b[i] != '"' {
-		next, lone = d.appendRest(dst, i)
-		seen = tops
-	} else {
-		next = i + 1
-	}
-	if seen&tops != 0 && !utf8.Valid((*dst)[from:]) {
+	return n, seen&tops == 0
+}
+
+// appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
+// and lone is true. Text that is not UTF-8 is appended as it is, and noted.
+func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
+	from := len(*dst)
+	if next, lone = d.unescape(dst, i); next >= 0 && !utf8.Valid((*dst)[from:]) {
 		d.notUTF8 = true
 	}
 	return next, lone
 }
 
-// appendRest is appendString for text with escapes, and for what dst has no room for.
-func (d *decoder) appendRest(dst *[]byte, i int) (next int, lone bool) {
+func (d *decoder) unescape(dst *[]byte, i int) (next int, lone bool) {
 	b := d.b
 	for {
 		j := plainEnd(b, i)
