@@ -259,15 +259,7 @@ func (d *decoder) skipArray(i, depth int) int {
 	if i < len(b) && b[i] == ']' {
 		return i + 1
 	}
-	for {
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			return i
-		}
-	}
+	return d.skipElements(i, depth)
 }
 
 // nextElement goes on behind an element of an array: to the next one, or, if more is false, behind the array's end.
