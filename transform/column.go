@@ -1,146 +1,184 @@
 package transform
 
 import (
+	"math/bits"
+
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// column collects the values of one column of a Batch. Values of fixed width have room for every row from the start and
-// are null until set; strings and lists are appended, and closed at the row's end. Its memory is handed over to
-// the Batch and never used again: the Parquet writer's statistics point into string data until its file is closed.
+// column collects the values of one column of a Batch. It takes no memory before its first value comes. Numbers are null
+// until set; strings and lists are appended, and rows without one are closed when the next value comes, or at the end.
+//
+// Memory of fixed width is lent by blocks and goes back when the Batch is released. String data is handed over to the
+// Batch and never used again: the Parquet writer's statistics point into it until its file is closed.
 type column struct {
-	set   int      // rows that have a value
-	valid []byte   // bitmap over the rows
-	words []uint64 // int64, time, float64 as bits
-	i32   []int32
-	bits  []byte // booleans, as a bitmap
-	sums  []byte // SHA-256, 32 bytes a row
-	offs  []int32
-	data  []byte
-	elem  elements
+	rows   int32    // that there is room for
+	closed int32    // rows of strings and lists that have their end in i32
+	valid  []byte   // bitmap over the rows
+	i32    []int32  // int32; of strings and lists, where each row begins, and where the last one that is closed ends
+	data   []byte   // strings; SHA-256, 32 bytes a row; booleans, as a bitmap
+	words  []uint64 // int64, time, float64 as bits
+	elem   *elements
+
+	bitmap, values *block // what valid, and what the values of fixed width lie in
 }
 
-func (c *column) mark(row int) {
-	c.valid[row>>3] |= 1 << (row & 7)
-	c.set++
+func (c *column) mark(row int) { c.valid[row>>3] |= 1 << (row & 7) }
+
+func (c *column) isSet(row int) bool {
+	return row>>3 < len(c.valid) && c.valid[row>>3]>>(row&7)&1 != 0
 }
 
-func (c *column) isSet(row int) bool { return c.valid[row>>3]>>(row&7)&1 != 0 }
-
-func (c *column) setInt(row int, v int64) {
-	c.words[row] = uint64(v)
-	c.mark(row)
-}
-
-func (c *column) setBits(row int, v uint64) {
-	c.words[row] = v
-	c.mark(row)
-}
-
-func (c *column) setInt32(row int, v int32) {
-	c.i32[row] = v
-	c.mark(row)
-}
-
-func (c *column) setBool(row int, v bool) {
-	if v {
-		c.bits[row>>3] |= 1 << (row & 7)
+// text returns the string of the open row or of one before it, nil if it has none.
+func (c *column) text(row int) []byte {
+	if row >= int(c.closed) {
+		return nil
 	}
-	c.mark(row)
+	return c.data[c.i32[row]:c.i32[row+1]]
 }
 
-// open returns the string of a row that is not closed yet, or of the last one that is.
-func (c *column) open(row int) []byte { return c.data[c.offs[row]:] }
+// end returns where the next string or list begins.
+func (c *column) end() int32 {
+	if c.elem != nil {
+		return int32(c.elem.n)
+	}
+	return int32(len(c.data))
+}
 
-// allocate gives a column room for some more rows, keeping what it holds of the first n. The room is zero.
-func (c *column) allocate(s storage, n, rows int, slab *slab) {
-	c.valid = grown(c.valid, slab.bytes((rows+7)/8))
+// isOpen reports whether a column of strings or lists is ready for the value of a row.
+func (c *column) isOpen(row int) bool { return row < int(c.rows) && row == int(c.closed) }
+
+// skipTo closes the rows before `row`.
+func (c *column) skipTo(row int) {
+	end := c.end()
+	for r := int(c.closed); r < row; r++ {
+		c.i32[r+1] = end
+	}
+	c.closed = int32(row)
+}
+
+// widen makes room for rows, keeping what is there.
+func (c *column) widen(s storage, rows int) {
+	old, oldBitmap := c.values, c.bitmap
+	c.rows = int32(rows)
+	c.bitmap = borrow((rows + 7) / 8)
+	c.valid = zeroed(c.bitmap.bytes[:(rows+7)/8], c.valid)
 	switch s {
 	case storeInt64, storeTime, storeFloat64:
-		w := slab.take(rows)
-		copy(w, c.words[:min(n, len(c.words))])
-		c.words = w
-	case storeBool:
-		c.bits = grown(c.bits, slab.bytes((rows+7)/8))
+		c.values = borrow(rows * 8)
+		c.words = zeroed(arrow.Uint64Traits.CastFromBytes(c.values.bytes)[:rows], c.words)
 	case storeInt32:
-		w := slab.int32s(rows)
-		copy(w, c.i32)
-		c.i32 = w
-	case storeSHA256:
-		c.sums = grown(c.sums, slab.bytes(rows*32))
+		c.values = borrow(rows * 4)
+		c.i32 = zeroed(arrow.Int32Traits.CastFromBytes(c.values.bytes)[:rows], c.i32)
+	case storeBool:
+		c.values = borrow((rows + 7) / 8)
+		c.data = zeroed(c.values.bytes[:(rows+7)/8], c.data)
 	default:
-		w := slab.int32s(rows + 1)
-		copy(w, c.offs)
-		c.offs = w
+		c.values = borrow((rows + 1) * 4)
+		offs := arrow.Int32Traits.CastFromBytes(c.values.bytes)[:rows+1]
+		offs[0] = 0
+		copy(offs, c.i32[:min(len(c.i32), int(c.closed)+1)])
+		c.i32 = offs
+	}
+	if old != nil {
+		old.Free(nil)
+		oldBitmap.Free(nil)
 	}
 }
 
-func grown(old, room []byte) []byte {
-	copy(room, old)
+// zeroed makes room what old is, and zero beyond it.
+func zeroed[T byte | int32 | uint64](room, old []T) []T {
+	clear(room[copy(room, old):])
 	return room
 }
 
-// truncate makes the rows from `to` on, the open row included, as if they had never been written.
-func (c *column) truncate(s storage, to, end int) {
-	for r := to; r <= end && r < len(c.valid)*8; r++ {
+// truncate makes the rows from `to` up to the open one as if they had never been written.
+func (c *column) truncate(s storage, to, open int) {
+	for r := to; r <= open && r < len(c.valid)*8; r++ {
 		if !c.isSet(r) {
 			continue
 		}
 		c.valid[r>>3] &^= 1 << (r & 7)
-		c.set--
 		switch s {
 		case storeInt64, storeTime, storeFloat64:
 			c.words[r] = 0
 		case storeInt32:
 			c.i32[r] = 0
 		case storeBool:
-			c.bits[r>>3] &^= 1 << (r & 7)
+			c.data[r>>3] &^= 1 << (r & 7)
 		}
 	}
-	switch s {
-	case storeString:
-		c.data = c.data[:c.offs[to]]
-	case storeStrings, storeInts:
-		c.elem.truncate(int(c.offs[to]))
+	if c.rows == 0 || s != storeString && c.elem == nil {
+		return
+	}
+	c.closed = min(c.closed, int32(to))
+	if c.elem != nil {
+		c.elem.truncate(int(c.i32[c.closed]))
+	} else {
+		c.data = c.data[:c.i32[c.closed]]
 	}
 }
 
-// array makes the Arrow array of the first n rows.
-func (c *column) array(s storage, n int) arrow.Array {
-	valid := validity(c.valid, n, c.set)
-	var d *array.Data
+// array makes the Arrow array of the first n rows. required says that none of them is null, and that valid does not say so.
+func (c *column) array(s storage, n int, required bool) arrow.Array {
+	nulls := n - ones(c.valid, n)
+	if required {
+		nulls = 0
+	}
+	buffers := []*memory.Buffer{c.validity(n, nulls), nil}
+	var child []arrow.ArrayData
 	switch s {
 	case storeInt64, storeTime, storeFloat64:
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, memory.NewBufferBytes(wordBytes(c.words[:n]))}, nil, n-c.set, 0)
+		buffers[1] = c.values.buffer(n * 8)
 	case storeInt32:
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, int32Buffer(c.i32[:n])}, nil, n-c.set, 0)
+		buffers[1] = c.values.buffer(n * 4)
 	case storeBool:
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, memory.NewBufferBytes(c.bits[:(n+7)/8])}, nil, n-c.set, 0)
+		buffers[1] = c.values.buffer((n + 7) / 8)
 	case storeSHA256:
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, memory.NewBufferBytes(c.sums[:n*32])}, nil, n-c.set, 0)
-	case storeString:
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, int32Buffer(c.offs[:n+1]), memory.NewBufferBytes(c.data)}, nil, n-c.set, 0)
+		buffers[1] = memory.NewBufferBytes(c.data)
 	default:
-		child := c.elem.arrayData(s)
-		d = array.NewData(s.arrowType(), n, []*memory.Buffer{valid, int32Buffer(c.offs[:n+1])}, []arrow.ArrayData{child}, n-c.set, 0)
-		child.Release()
+		if c.values != nil {
+			c.skipTo(n)
+		}
+		buffers[1] = c.values.buffer((n + 1) * 4)
+		if c.elem != nil {
+			child = []arrow.ArrayData{c.elem.arrayData(s)}
+		} else {
+			buffers = append(buffers, memory.NewBufferBytes(c.data))
+		}
 	}
+	d := array.NewData(s.arrowType(), n, buffers, child, nulls, 0)
 	a := array.MakeFromData(d)
 	d.Release()
+	for _, b := range buffers {
+		if b != nil {
+			b.Release()
+		}
+	}
+	for _, e := range child {
+		e.Release()
+	}
 	return a
 }
 
 // validity is nil where nothing is null, as Arrow wants it.
-func validity(bitmap []byte, n, set int) *memory.Buffer {
-	if set == n {
-		return nil
+func (c *column) validity(n, nulls int) *memory.Buffer {
+	if nulls > 0 {
+		return c.bitmap.buffer((n + 7) / 8)
 	}
-	return memory.NewBufferBytes(bitmap[:(n+7)/8])
+	if c.bitmap != nil {
+		c.bitmap.Free(nil)
+	}
+	return nil
 }
 
-func int32Buffer(v []int32) *memory.Buffer {
-	return memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(v))
+// ones counts the bits set in the first n of a bitmap, which has none behind them.
+func ones(bitmap []byte, n int) int {
+	set := 0
+	for _, b := range bitmap[:min((n+7)/8, len(bitmap))] {
+		set += bits.OnesCount8(b)
+	}
+	return set
 }
-
-func wordBytes(v []uint64) []byte { return arrow.Uint64Traits.CastToBytes(v) }

@@ -154,18 +154,16 @@ func (r *csvReader) row(d *decoder, raw []byte) *chatferry.Fault {
 // fill puts a cell into its column. It returns true if the column alone gives back the cell's very text.
 func (r *csvReader) fill(d *decoder, t *builder, target csvTarget, cell []byte) (exact bool) {
 	m := &r.node.members[target.member]
-	c := &t.cols[m.column]
 	switch m.kind {
 	case kindString:
-		c.data = append(c.data, cell...)
-		c.mark(t.n)
+		t.setText(m.column, cell)
 		return true
 	case kindInt:
 		v, err := strconv.ParseInt(string(cell), 10, 64)
 		if err != nil {
 			return false
 		}
-		c.setInt(t.n, v)
+		t.setInt(m.column, v)
 		return string(strconv.AppendInt(d.arena[:0], v, 10)) == string(cell)
 	case kindFloat:
 		if end, _ := skipNumber(cell, 0); end != len(cell) {
@@ -175,21 +173,21 @@ func (r *csvReader) fill(d *decoder, t *builder, target csvTarget, cell []byte) 
 		if !ok {
 			return false
 		}
-		c.setBits(t.n, math.Float64bits(v))
+		t.setWord(m.column, math.Float64bits(v))
 		return string(appendFloat(d.arena[:0], v)) == string(cell)
 	case kindBool:
 		v, ok := csvBool(cell)
 		if ok {
-			c.setBool(t.n, v)
+			t.setBool(m.column, v)
 		}
 		return ok && string(cell) == strconv.FormatBool(v)
 	case kindTime:
 		if v, ok := canonicalTime(cell, formCSV); ok && target.zone == 0 {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 			return true
 		}
 		if v, ok := looseTime(cell, true, target.zone); ok {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 		}
 	}
 	return false

@@ -3,14 +3,10 @@ package transform
 import (
 	"bytes"
 	"math"
-	"strconv"
+	"unicode/utf8"
 
 	"chatferry"
 )
-
-// maxElements is the number of elements up to which an array becomes rows of a child table. A row takes far more memory
-// than the two bytes that an element may have.
-const maxElements = 1 << 17
 
 // record reads the whole record into the tables. The rows stay open: the caller ends or truncates them.
 func (d *decoder) record() bool {
@@ -44,37 +40,46 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 	var seen uint64
 	filled := false
 	from := len(d.keys)
+	before := &n.begin
 	i = space(b, i+1)
 	if i >= len(b) || b[i] != '}' {
 		for {
 			at := i
-			text, ref, value := d.name(i)
-			if value < 0 {
-				return failed
-			}
-			if j := n.find(text); j >= 0 {
-				m := &n.members[j]
-				bit := uint64(1) << j
-				if seen&bit != 0 {
-					d.fail(chatferry.CodeDuplicateKey, at, "an object has one name twice")
-					return d.inside(m.name)
+			m, value := before.follower(b, i)
+			var text []byte
+			var ref keyRef
+			if m == nil {
+				if text, ref, value = d.name(i); value < 0 {
+					return failed
 				}
-				seen |= bit
-				var set bool
-				if i, set = d.member(t, n, m, value, depth); i < 0 {
+				m = n.find(text)
+			}
+			switch {
+			case m == nil:
+				if i = d.other(t, n, from, text, ref, at, value, depth); i < 0 {
+					return failed
+				}
+			case seen&m.bit != 0:
+				d.fail(chatferry.CodeDuplicateKey, at, "an object has one name twice")
+				return d.inside(m.name)
+			default:
+				before.learn(m)
+				before = &m.spelling
+				seen |= m.bit
+				set := true
+				if m.kind == kindString && value < len(b) && b[value] == '"' {
+					i = d.text(t, n, m, value)
+				} else {
+					i, set = d.member(t, n, m, value, depth)
+				}
+				if i < 0 {
 					return d.inside(m.name)
 				}
 				filled = filled || set
-			} else {
-				if d.remember(from, ref, at) < 0 {
-					return failed
-				}
-				if i = d.skip(value, depth); i < 0 {
-					return d.inside("(other member)")
-				}
-				name := b[at+1 : value]
-				name = name[:bytes.LastIndexByte(name, '"')]
-				t.keep(n, name, b[value:i], n.name == "" && isAbsentName(text))
+			}
+			if i+1 < len(b) && b[i] == ',' && b[i+1] == '"' { // as most are
+				i++
+				continue
 			}
 			i = space(b, i)
 			if i >= len(b) {
@@ -89,7 +94,7 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 			i = space(b, i+1)
 		}
 	}
-	if d.forget(from, i) < 0 {
+	if len(d.keys) > from && d.forget(from, i) < 0 {
 		return failed
 	}
 	if n.name == "" {
@@ -100,6 +105,21 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 	return i + 1
 }
 
+// other reads a member that is not declared into _extra. Its name is at `at`; the names of its object begin at `from` in
+// keys.
+func (d *decoder) other(t *builder, n *node, from int, text []byte, ref keyRef, at, value, depth int) (next int) {
+	if d.remember(from, ref, at) < 0 {
+		return failed
+	}
+	if next = d.skip(value, depth); next < 0 {
+		return d.inside("(other member)")
+	}
+	name := d.b[at+1 : value]
+	name = name[:bytes.LastIndexByte(name, '"')]
+	t.keep(n, name, d.b[value:next], n.name == "" && isAbsentName(text))
+	return next
+}
+
 // member reads the value at i of a declared member. filled says whether a column has it.
 func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
 	b := d.b
@@ -108,37 +128,33 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	}
 	c := b[i]
 	switch m.kind {
-	case kindString:
-		if c == '"' {
-			return d.text(t, n, m, i)
-		}
 	case kindInt:
-		if next, whole := skipNumber(b, i); whole {
-			if v, ok := wholeNumber(b[i:next]); ok {
-				t.cols[m.column].setInt(t.n, v)
-				return next, true
-			}
+		if v, next := readInt(b, i); next >= 0 {
+			t.setInt(m.column, v)
+			return next, true
 		}
 	case kindFloat:
-		if next, _ := skipNumber(b, i); next >= 0 {
-			if v, exact, ok := parseFloat(b[i:next]); ok && exact {
-				t.cols[m.column].setBits(t.n, math.Float64bits(v))
-				return next, true
-			}
+		if v, next := readFloat(b, i); next >= 0 {
+			t.setWord(m.column, math.Float64bits(v))
+			return next, true
 		}
 	case kindBool:
 		if c == 't' || c == 'f' {
 			next = d.skip(i, depth)
 			if next >= 0 {
-				t.cols[m.column].setBool(t.n, c == 't')
+				t.setBool(m.column, c == 't')
 			}
 			return next, next >= 0
 		}
 	case kindTime:
-		if end := bytes.IndexByte(b[i+1:min(i+30, len(b))], '"'); c == '"' && end >= 0 {
-			if v, ok := canonicalTime(b[i+1:i+1+end], m.form); ok {
-				t.cols[m.column].setInt(t.n, v)
-				return i + end + 2, true
+		if c == '"' {
+			for _, size := range [...]int{len(layoutSeconds), len(layoutMicros)} {
+				if end := i + 1 + size; end < len(b) && b[end] == '"' {
+					if v, ok := d.calendar.canonical(b[i+1:end], m.form); ok {
+						t.setInt(m.column, v)
+						return end + 1, true
+					}
+				}
 			}
 		}
 	case kindStrings, kindInts:
@@ -148,9 +164,7 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	case kindJSON:
 		if c != 'n' {
 			if next = d.skip(i, depth); next >= 0 {
-				col := &t.cols[m.column]
-				col.data = append(col.data, b[i:next]...)
-				col.mark(t.n)
+				t.setText(m.column, b[i:next])
 			}
 			return next, next >= 0
 		}
@@ -166,20 +180,42 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	return d.odd(t, n, m, i, depth)
 }
 
-// text reads a string into its column.
-func (d *decoder) text(t *builder, n *node, m *member, i int) (next int, filled bool) {
+// text reads a string into its column. Most are short and plain.
+func (d *decoder) text(t *builder, n *node, m *member, i int) (next int) {
 	col := &t.cols[m.column]
-	data, next, lone := d.appendString(col.data, i+1)
-	col.data = data
-	if next < 0 {
-		return failed, false
+	if !col.isOpen(t.n) {
+		t.reach(m.column)
 	}
-	col.mark(t.n)
+	at := len(col.data)
+	size, ascii := copyPlain(col.data[at:cap(col.data)], d.b[i+1:])
+	col.data = col.data[:at+size]
+	next = i + 1 + size
+	if next >= len(d.b) || d.b[next] != '"' {
+		return d.restOfText(t, n, m, i, next, at)
+	}
+	t.close(col)
+	if !ascii && !utf8.Valid(col.data[at:]) {
+		d.notUTF8 = true
+	}
+	return next + 1
+}
+
+// restOfText goes on at `next` with a string that begins at i, and at `at` in its column.
+func (d *decoder) restOfText(t *builder, n *node, m *member, i, next, at int) int {
+	col := &t.cols[m.column]
+	next, lone := d.unescape(&col.data, next)
+	if next < 0 {
+		return failed
+	}
+	t.close(col)
+	if !utf8.Valid(col.data[at:]) {
+		d.notUTF8 = true
+	}
 	if lone {
 		t.keep(n, []byte(m.name), d.b[i:next], false)
 		d.noteBadKey(m)
 	}
-	return next, true
+	return next
 }
 
 // odd reads a value whose form is not that of its column: null, or one that _extra has to hold.
@@ -189,10 +225,9 @@ func (d *decoder) odd(t *builder, n *node, m *member, i, depth int) (next int, f
 	}
 	raw := d.b[i:next]
 	if raw[0] == 'n' {
-		if m.nullIs == nullIsNull {
-			return next, false
+		if m.nullIs != nullIsNull {
+			t.keep(n, []byte(m.name), raw, false)
 		}
-		t.keep(n, []byte(m.name), raw, false)
 		return next, false
 	}
 	filled = d.convert(t, m, i, raw)
@@ -221,20 +256,19 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 	quoted := raw[0] == '"'
 	if quoted {
 		var lone bool
-		d.scratch, _, lone = d.appendString(d.scratch[:0], i+1)
+		d.scratch = d.scratch[:0]
+		_, lone = d.appendString(&d.scratch, i+1)
 		if lone {
 			return false
 		}
 		inner = d.scratch
 	}
-	c := &t.cols[m.column]
 	end, _ := skipNumber(inner, 0)
 	isNumber := end == len(inner) && end > 0
 	switch m.kind {
 	case kindString:
 		if isNumber && !quoted {
-			c.data = append(c.data, inner...)
-			c.mark(t.n)
+			t.setText(m.column, inner)
 			return true
 		}
 	case kindInt:
@@ -242,7 +276,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := exactInt(inner); ok {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 			return true
 		}
 	case kindFloat:
@@ -250,16 +284,16 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, _, ok := parseFloat(inner); ok {
-			c.setBits(t.n, math.Float64bits(v))
+			t.setWord(m.column, math.Float64bits(v))
 			return true
 		}
 	case kindBool:
 		switch {
 		case quoted && string(inner) == "true", !quoted && string(inner) == "1":
-			c.setBool(t.n, true)
+			t.setBool(m.column, true)
 			return true
 		case quoted && string(inner) == "false", !quoted && string(inner) == "0":
-			c.setBool(t.n, false)
+			t.setBool(m.column, false)
 			return true
 		}
 	case kindTime:
@@ -267,7 +301,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := looseTime(inner, m.naive, 0); ok {
-			c.setInt(t.n, v)
+			t.setInt(m.column, v)
 			return true
 		}
 	}
@@ -281,163 +315,4 @@ func exactInt(s []byte) (int64, bool) {
 		return 0, false
 	}
 	return dec.int64()
-}
-
-// list reads an array into a list column.
-func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
-	b := d.b
-	c := &t.cols[m.column]
-	from := i
-	exact := true
-	i = space(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		c.mark(t.n)
-		return i + 1, true
-	}
-	for index := 0; ; index++ {
-		var ok bool
-		if m.kind == kindInts {
-			i, ok = d.intElement(&c.elem, i, depth)
-		} else {
-			i, ok = d.stringElement(&c.elem, i, depth)
-		}
-		if i < 0 {
-			return d.insideElement(index), false
-		}
-		exact = exact && ok
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			break
-		}
-	}
-	if i < 0 {
-		return failed, false
-	}
-	c.mark(t.n)
-	if !exact {
-		t.keep(n, []byte(m.name), b[from:i], false)
-	}
-	return i, true
-}
-
-func (d *decoder) intElement(e *elements, i, depth int) (next int, exact bool) {
-	b := d.b
-	if next, whole := skipNumber(b, i); whole {
-		if v, ok := wholeNumber(b[i:next]); ok {
-			e.appendInt(v)
-			return next, true
-		}
-	}
-	if next = d.skip(i, depth); next < 0 {
-		return failed, false
-	}
-	raw := b[i:next]
-	if raw[0] == '"' {
-		raw = raw[1 : len(raw)-1]
-	}
-	if end, _ := skipNumber(raw, 0); end > 0 && end == len(raw) {
-		if v, ok := exactInt(raw); ok {
-			e.appendInt(v)
-			return next, false
-		}
-	}
-	e.appendNullInt()
-	return next, b[i] == 'n'
-}
-
-func (d *decoder) stringElement(e *elements, i, depth int) (next int, exact bool) {
-	b := d.b
-	if i < len(b) && b[i] == '"' {
-		var lone bool
-		e.data, next, lone = d.appendString(e.data, i+1)
-		if next < 0 {
-			return failed, false
-		}
-		e.closeString(true)
-		return next, !lone
-	}
-	if next = d.skip(i, depth); next < 0 {
-		return failed, false
-	}
-	if raw := b[i:next]; raw[0] == '-' || raw[0]-'0' <= 9 {
-		e.data = append(e.data, raw...)
-		e.closeString(true)
-		return next, false
-	}
-	e.closeString(false)
-	return next, b[i] == 'n'
-}
-
-func (d *decoder) insideElement(index int) int {
-	return d.inside("[" + strconv.Itoa(index) + "]")
-}
-
-// rows reads an array into a child table, a row for each element.
-func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
-	b := d.b
-	child := d.tables[m.child]
-	from, first := i, child.n
-	i = space(b, i+1)
-	if i < len(b) && b[i] == ']' {
-		t.cols[m.column].setInt32(t.n, 0)
-		return i + 1, true
-	}
-	for index := 0; ; index++ {
-		if index == maxElements {
-			child.truncate(first)
-			if i = d.skipElements(i, depth); i < 0 {
-				return failed, false
-			}
-			t.keep(n, []byte(m.name), b[from:i], false)
-			return i, false
-		}
-		if i = d.element(child, m, i, depth, index); i < 0 {
-			return d.insideElement(index), false
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			break
-		}
-	}
-	if i < 0 {
-		return failed, false
-	}
-	t.cols[m.column].setInt32(t.n, int32(child.n-first))
-	return i, true
-}
-
-func (d *decoder) element(child *builder, m *member, i, depth, index int) int {
-	b := d.b
-	child.begin()
-	child.cols[child.index].setInt32(child.n, int32(index))
-	if i < len(b) && b[i] == '{' {
-		if i = d.object(child, child.root, i, depth+1); i < 0 {
-			return failed
-		}
-		if m.table == chatferry.ChatHistory {
-			d.flags.history(child, d.historyType, d.historyChannel)
-		}
-	} else {
-		at := i
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		child.keepElement(b[at:i])
-	}
-	child.closeExtra()
-	child.end()
-	return i
-}
-
-// skipElements goes on to the end of an array whose next element is at i.
-func (d *decoder) skipElements(i, depth int) int {
-	for {
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			return i
-		}
-	}
 }

@@ -31,6 +31,7 @@ func (b *builder) openExtra(n *node) []byte {
 	data := b.cols[b.extra].data
 	if !b.extraOpen {
 		b.extraOpen = true
+		data = b.open(b.extra).data
 		data = append(data, '{')
 	} else if !b.nestedOpen {
 		data = append(data, ',')
@@ -78,9 +79,7 @@ func (b *builder) keepAbsent(n *node, absent uint64) {
 
 // keepElement makes a value that is not an object the whole _extra of its row.
 func (b *builder) keepElement(value []byte) {
-	c := &b.cols[b.extra]
-	c.data = append(c.data, value...)
-	c.mark(b.n)
+	b.setText(b.extra, value)
 }
 
 // closeExtra ends the open row's _extra; it stays null if nothing was kept.
@@ -88,7 +87,7 @@ func (b *builder) closeExtra() {
 	if b.extraOpen {
 		c := &b.cols[b.extra]
 		c.data = append(c.data, '}')
-		c.mark(b.n)
+		b.close(c)
 		b.extraOpen = false
 	}
 }

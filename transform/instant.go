@@ -20,26 +20,27 @@ const (
 
 // canonicalTime reads a time in exactly the form that it would be rebuilt in.
 func canonicalTime(s []byte, form timeForm) (micros int64, ok bool) {
+	return new(calendar).canonical(s, form)
+}
+
+func (c *calendar) canonical(s []byte, form timeForm) (micros int64, ok bool) {
 	switch {
 	case form == formCSV:
 		if len(s) != len(layoutCSV) || s[10] != ' ' {
 			return 0, false
 		}
-		return civil(s, 0)
+		return c.civil(s, 0)
 	case len(s) == len(layoutSeconds):
 		if s[10] != 'T' || s[19] != 'Z' || form == formMicros {
 			return 0, false
 		}
-		return civil(s, 0)
+		return c.civil(s, 0)
 	case len(s) == len(layoutMicros):
-		if s[10] != 'T' || s[19] != '.' || s[26] != 'Z' || form == formSeconds {
+		frac, ok := sixDigits(load(s, 19))
+		if s[10] != 'T' || form == formSeconds || !ok || frac == 0 && form == formEither {
 			return 0, false
 		}
-		frac, ok := number(s[20:26])
-		if !ok || frac == 0 && form == formEither {
-			return 0, false
-		}
-		return civil(s, frac)
+		return c.civil(s, frac)
 	}
 	return 0, false
 }
@@ -93,7 +94,7 @@ func looseTime(s []byte, naive bool, zone int) (micros int64, ok bool) {
 			return 0, false
 		}
 	}
-	if micros, ok = civil(s, frac); !ok {
+	if micros, ok = new(calendar).civil(s, frac); !ok {
 		return 0, false
 	}
 	micros -= int64(zone) * 1e6
@@ -114,62 +115,6 @@ func offset(s []byte) (int, bool) {
 	v := int(h*3600 + m*60)
 	if s[0] == '-' {
 		v = -v
-	}
-	return v, true
-}
-
-// civil reads yyyy-mm-dd?hh:mm:ss as microseconds since 1970, UTC.
-func civil(s []byte, frac int64) (int64, bool) {
-	if s[4] != '-' || s[7] != '-' || s[13] != ':' || s[16] != ':' {
-		return 0, false
-	}
-	year, ok1 := number(s[0:4])
-	month, ok2 := number(s[5:7])
-	day, ok3 := number(s[8:10])
-	hour, ok4 := number(s[11:13])
-	minute, ok5 := number(s[14:16])
-	second, ok6 := number(s[17:19])
-	if !(ok1 && ok2 && ok3 && ok4 && ok5 && ok6) || year < minYear || month < 1 || month > 12 || day < 1 ||
-		day > daysIn(year, month) || hour > 23 || minute > 59 || second > 59 {
-		return 0, false
-	}
-	return ((days(year, month, day)*24+hour)*60+minute)*60*1e6 + second*1e6 + frac, true
-}
-
-func daysIn(year, month int64) int64 {
-	switch month {
-	case 2:
-		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
-			return 29
-		}
-		return 28
-	case 4, 6, 9, 11:
-		return 30
-	}
-	return 31
-}
-
-// days counts the days from 1970-01-01 in the Gregorian calendar. The year is taken to begin in March, so that the leap
-// day is its last.
-func days(year, month, day int64) int64 {
-	if month <= 2 {
-		year--
-		month += 12
-	}
-	era := year / 400
-	ofEra := year - era*400
-	ofYear := (153*(month-3)+2)/5 + day - 1
-	return era*146097 + ofEra*365 + ofEra/4 - ofEra/100 + ofYear - 719468
-}
-
-// number reads digits only.
-func number(s []byte) (int64, bool) {
-	v := int64(0)
-	for _, c := range s {
-		if c -= '0'; c > 9 {
-			return 0, false
-		}
-		v = v*10 + int64(c)
 	}
 	return v, true
 }

@@ -95,7 +95,7 @@ func appendKeyValue(b []byte, col arrow.Array, row int) []byte {
 // openKey is Of for the open row.
 func (t *Transformer) openKey() (key string, version int64) {
 	tb := t.decoder.tables[0]
-	key = string(tb.cols[t.key.columns[0]].open(tb.n))
+	key = string(tb.cols[t.key.columns[0]].text(tb.n))
 	if c := &tb.cols[t.key.version]; c.isSet(tb.n) {
 		version = int64(c.words[tb.n])
 	}
@@ -142,7 +142,7 @@ func (d *decoder) keyProblem(col int) string {
 		return missing
 	}
 	if tb.columns[col].store == storeString {
-		switch n := len(c.open(tb.n)); {
+		switch n := len(c.text(tb.n)); {
 		case n == 0:
 			return missing
 		case n > maxIDLen && len(d.tables) > 1:

@@ -36,10 +36,10 @@ type chatFlags struct {
 
 // history looks at the history entry in the open row. typ and channel are the indexes of its columns.
 func (f *chatFlags) history(b *builder, typ, channel int) {
-	if c := &b.cols[typ]; c.isSet(b.n) && !knownHistoryType(c.open(b.n)) {
+	if c := &b.cols[typ]; c.isSet(b.n) && !knownHistoryType(c.text(b.n)) {
 		f.historyType = true
 	}
-	if c := &b.cols[channel]; c.isSet(b.n) && !bytes.HasPrefix(c.open(b.n), []byte("#supportchat:")) {
+	if c := &b.cols[channel]; c.isSet(b.n) && !bytes.HasPrefix(c.text(b.n), []byte("#supportchat:")) {
 		f.historyChannel = true
 	}
 }
@@ -96,7 +96,8 @@ func (d *decoder) excluded(deny channels, typ string) string {
 func channelNames(raw []byte) []string {
 	d := decoder{b: raw}
 	if raw[0] == '"' {
-		text, _, _ := d.appendString(nil, 1)
+		var text []byte
+		d.appendString(&text, 1)
 		return []string{string(text)}
 	}
 	var names []string
@@ -105,7 +106,8 @@ func channelNames(raw []byte) []string {
 		name, _, value := d.name(i)
 		end := d.skip(value, 0)
 		if raw[value] == '"' && slices.Contains([]string{"channel", "type", "name"}, string(name)) {
-			text, _, _ := d.appendString(nil, value+1)
+			var text []byte
+			d.appendString(&text, value+1)
 			names = append(names, string(text))
 		}
 		if i = space(raw, end); raw[i] == ',' {
@@ -140,9 +142,9 @@ func suspectColumnsIn(l *layout) suspectColumns {
 // suspect returns the reasons to suspect that the open chat came from a social network: a type that is not known, or at
 // least two of the weaker signs.
 func (d *decoder) suspect(t *builder, at *suspectColumns) string {
-	blank := func(col int) bool { return len(t.cols[col].open(t.n)) == 0 }
+	blank := func(col int) bool { return len(t.cols[col].text(t.n)) == 0 }
 	reasons := make([]string, 0, 8)
-	if typ := string(t.cols[at.typ].open(t.n)); typ != "" && typ != "chat" && typ != "offline_msg" {
+	if typ := string(t.cols[at.typ].text(t.n)); typ != "" && typ != "chat" && typ != "offline_msg" {
 		reasons = append(reasons, suspectType)
 	}
 	weak := len(reasons)
@@ -170,14 +172,14 @@ func (d *decoder) suspect(t *builder, at *suspectColumns) string {
 const maxNotes = 16 << 10
 
 func namesNetwork(t *builder, at *suspectColumns) bool {
-	if tags, elems := &t.cols[at.tags], &t.cols[at.tags].elem; tags.isSet(t.n) {
-		for e := int(tags.offs[t.n]); e < elems.n; e++ {
+	if tags, elems := &t.cols[at.tags], t.cols[at.tags].elem; tags.isSet(t.n) {
+		for e := int(tags.i32[t.n]); e < elems.n; e++ {
 			if isNetwork(elems.text(e)) {
 				return true
 			}
 		}
 	}
-	notes := t.cols[at.notes].open(t.n)
+	notes := t.cols[at.notes].text(t.n)
 	notes = notes[:min(len(notes), maxNotes)]
 	for len(notes) > 0 {
 		end := 0
@@ -209,12 +211,12 @@ func isWordByte(c byte) bool {
 // second point are milliseconds since 1970 in base 62.
 func createdAt(id []byte) (micros int64, ok bool) {
 	const suffixLen, timeLen = 13, 7
-	parts := bytes.Split(id, []byte("."))
-	if len(parts) != 3 || len(parts[2]) != suffixLen {
+	suffix := id[bytes.LastIndexByte(id, '.')+1:]
+	if len(suffix) != suffixLen || bytes.Count(id, []byte(".")) != 2 {
 		return 0, false
 	}
 	ms := int64(0)
-	for i, c := range parts[2] {
+	for i, c := range suffix {
 		var v int64
 		switch {
 		case c >= '0' && c <= '9':

@@ -20,12 +20,16 @@ type node struct {
 	mul   uint64
 	shift uint
 	slots []uint8
+
+	begin spelling // what comes before the first member
 }
 
 // member is a field at its place in a table.
 type member struct {
+	spelling
+	bit    uint64
+	column int // -1 for objects and evidence
 	field
-	column int   // -1 for objects and evidence
 	object *node // of kindObject
 	child  int   // of kindRows: index among the Stream's tables
 }
@@ -41,7 +45,7 @@ func (l *layout) node(name string, fields []field) *node {
 		prefix = columnName(name) + "_"
 	}
 	for i, f := range fields {
-		m := member{field: f, column: -1}
+		m := member{spelling: spell(f.name), field: f, bit: 1 << i, column: -1}
 		c := columnSpec{name: prefix + columnName(f.name), hint: f.hint}
 		switch f.kind {
 		case kindObject:
@@ -56,7 +60,7 @@ func (l *layout) node(name string, fields []field) *node {
 			m.column = l.add(c)
 		}
 		if f.twin {
-			twin := columnSpec{name: c.name + "_upgraded", store: storeInt64, empty: true}
+			twin := columnSpec{name: c.name + "_upgraded", store: storeInt64}
 			if c.store == storeInts || c.store == storeStrings {
 				twin.store = storeInts
 			}
@@ -66,9 +70,12 @@ func (l *layout) node(name string, fields []field) *node {
 			if name != "" {
 				panic(fmt.Sprintf("%s.%s: in a column of an inner object null means absent", name, f.name))
 			}
-			n.nullIs |= 1 << i
+			n.nullIs |= m.bit
 		}
 		n.members = append(n.members, m)
+	}
+	if len(n.members) > maxMembers {
+		panic(fmt.Sprintf("object %q has more than %d members", n.name, maxMembers))
 	}
 	n.hash()
 	return n
@@ -128,9 +135,6 @@ func mix(k []byte) uint64 {
 
 // hash finds the multiplier with which no two members share a slot.
 func (n *node) hash() {
-	if len(n.members) > maxMembers {
-		panic(fmt.Sprintf("object %q has more than %d members", n.name, maxMembers))
-	}
 	for width := uint(bits.Len(uint(len(n.members)))) + 1; width <= 14; width++ {
 		mul := uint64(0x9E3779B97F4A7C15)
 		for range 200 {
@@ -157,11 +161,11 @@ func (n *node) tryHash(mul uint64, shift uint, size int) bool {
 	return true
 }
 
-// find returns the index of the member with this name, or -1.
-func (n *node) find(name []byte) int {
+// find returns the member with this name, or nil.
+func (n *node) find(name []byte) *member {
 	i := int(n.slots[mix(name)*n.mul>>n.shift]) - 1
 	if i >= 0 && n.members[i].name == string(name) {
-		return i
+		return &n.members[i]
 	}
-	return -1
+	return nil
 }

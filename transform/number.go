@@ -3,7 +3,6 @@ package transform
 import (
 	"math"
 	"strconv"
-	"unsafe"
 )
 
 // skipNumber returns the index behind the number at i, or -1 if there is none by RFC 8259, and whether it is written
@@ -49,6 +48,37 @@ func digits(b []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// readInt reads the number at i if it is plain and fits an int64; otherwise next is failed.
+func readInt(b []byte, i int) (v int64, next int) {
+	from := i
+	for ; i < len(b) && b[i]-'0' <= 9; i++ {
+		v = v*10 + int64(b[i]-'0')
+	}
+	// Up to 18 digits fit. A zero in front, what is not a digit and a longer number are looked at again.
+	if n := i - from; i < len(b) && uint(n-1) < 18 && (b[from] != '0' || n == 1) && b[i] != '.' && b[i]|0x20 != 'e' {
+		return v, i
+	}
+	if next, whole := skipNumber(b, from); whole {
+		if v, ok := wholeNumber(b[from:next]); ok {
+			return v, next
+		}
+	}
+	return 0, failed
+}
+
+// readFloat reads the number at i if a float64 holds it exactly, as parseFloat says; otherwise next is failed.
+func readFloat(b []byte, i int) (v float64, next int) {
+	next, _ = skipNumber(b, i)
+	if next < 0 {
+		return 0, failed
+	}
+	v, exact, ok := parseFloat(b[i:next])
+	if !ok || !exact {
+		return 0, failed
+	}
+	return v, next
 }
 
 // wholeNumber reads a number of the plain form -?digits that fits an int64. -0 does not count as plain.
@@ -171,10 +201,39 @@ func (d decimal) int64() (int64, bool) {
 	return int64(v), v <= math.MaxInt64
 }
 
+// tens are powers of ten that a float64 holds exactly.
+var tens = [...]float64{1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
+
+// shortFloat reads a number of at most 15 digits without sign and exponent. It is the quotient of two whole numbers that a
+// float64 holds, so that the quotient is rounded once, to the nearest float64.
+func shortFloat(s []byte) (float64, bool) {
+	if len(s) > 16 {
+		return 0, false
+	}
+	whole, point := int64(0), len(s)
+	for i, c := range s {
+		switch {
+		case c-'0' <= 9:
+			whole = whole*10 + int64(c-'0')
+		case c == '.' && i < 16:
+			point = i + 1
+		default:
+			return 0, false
+		}
+	}
+	if point == len(s) && len(s) > 15 {
+		return 0, false
+	}
+	return float64(whole) / tens[len(s)-point], true
+}
+
 // parseFloat returns the float64 nearest to a valid JSON number; ok is false if there is none. exact says whether the
 // shortest text of that float64 is the same decimal number, so that nothing is lost.
 func parseFloat(s []byte) (v float64, exact, ok bool) {
-	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), 64)
+	if v, ok := shortFloat(s); ok {
+		return v, true, true
+	}
+	v, err := strconv.ParseFloat(view(s), 64)
 	if err != nil {
 		return 0, false, false
 	}

@@ -68,7 +68,7 @@ func (o *overlay) readAbsent(list []byte) {
 	i := space(list, 1)
 	for i < len(list) && list[i] == '"' {
 		var name []byte
-		name, i, _ = d.appendString(nil, i+1)
+		i, _ = d.appendString(&name, i+1)
 		o.absent[string(name)] = true
 		if i = space(list, i); list[i] == ',' {
 			i = space(list, i+1)

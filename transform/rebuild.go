@@ -176,7 +176,8 @@ func (r *Rebuilder) appendCSV(dst []byte, row int, over *overlay) []byte {
 	for _, o := range over.members {
 		var d decoder
 		d.b = append(append([]byte{'"'}, o.name...), '"')
-		header, _, _ := d.appendString(nil, 1)
+		var header []byte
+		d.appendString(&header, 1)
 		spelled[r.find(string(header)).member] = true
 		dst = append(append(append(dst, '"'), o.name...), `":`...)
 		dst = append(append(dst, o.value...), ',')

@@ -25,10 +25,14 @@ type decoder struct {
 	reason string
 	path   []byte // of the fault, written from the inside out
 
+	notUTF8 bool // a string of the record is not UTF-8
+
 	keys    []keyRef // names met so far in the open objects, declared members aside
 	arena   []byte   // unescaped names
 	scratch []byte
 	order   []keyRef
+
+	calendar calendar
 
 	tables []*builder // the Stream's own, then its child tables
 	badKey string     // the member of the record's key that has a value which cannot be one
@@ -54,6 +58,7 @@ func (d *decoder) reset(b []byte) {
 	d.b = b
 	d.code, d.reason = "", ""
 	d.path = d.path[:0]
+	d.notUTF8 = false
 	d.keys, d.arena = d.keys[:0], d.arena[:0]
 	d.evidence = d.evidence[:0]
 	d.badKey = ""
@@ -103,7 +108,7 @@ func (d *decoder) fault() string {
 
 // space returns the index of the first byte at or after i that is not white space.
 func space(b []byte, i int) int {
-	for i < len(b) && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\t' || b[i] == '\r') {
 		i++
 	}
 	return i
@@ -254,15 +259,7 @@ func (d *decoder) skipArray(i, depth int) int {
 	if i < len(b) && b[i] == ']' {
 		return i + 1
 	}
-	for {
-		if i = d.skip(i, depth); i < 0 {
-			return failed
-		}
-		var more bool
-		if i, more = d.nextElement(i); !more {
-			return i
-		}
-	}
+	return d.skipElements(i, depth)
 }
 
 // nextElement goes on behind an element of an array: to the next one, or, if more is false, behind the array's end.

@@ -45,7 +45,7 @@ type columnSpec struct {
 	name  string
 	store storage
 	hint  hint
-	empty bool // always null for now
+	byRow bool // not of the record's values: set for every row by what is around it
 }
 
 // layout is everything that is fixed about one table: its columns, and how the members of a record find them.
@@ -135,8 +135,8 @@ func newLayout(t chatferry.Table) *layout {
 	l := &layout{table: t, sha: -1, chatID: -1, index: -1, idCreatedAt: -1, suspect: -1}
 	child := isChild(t)
 	if child {
-		l.chatID = l.add(columnSpec{name: ColumnChatID, store: storeString})
-		l.index = l.add(columnSpec{name: ColumnIndex, store: storeInt32})
+		l.chatID = l.add(columnSpec{name: ColumnChatID, store: storeString, byRow: true})
+		l.index = l.add(columnSpec{name: ColumnIndex, store: storeInt32, byRow: true})
 	}
 	l.root = l.node("", fields)
 	if t == chatferry.Chats.Parent() {
@@ -145,11 +145,11 @@ func newLayout(t chatferry.Table) *layout {
 	}
 	l.extra = l.add(columnSpec{name: ColumnExtra, store: storeString, hint: hintText})
 	if !child {
-		l.sha = l.add(columnSpec{name: ColumnRawSHA256, store: storeSHA256})
+		l.sha = l.add(columnSpec{name: ColumnRawSHA256, store: storeSHA256, byRow: true})
 	}
-	l.shard = l.add(columnSpec{name: ColumnSourceShard, store: storeInt64})
-	l.seq = l.add(columnSpec{name: ColumnSourceSeq, store: storeInt64})
-	l.offset = l.add(columnSpec{name: ColumnSourceOffset, store: storeInt64})
+	l.shard = l.add(columnSpec{name: ColumnSourceShard, store: storeInt64, byRow: true})
+	l.seq = l.add(columnSpec{name: ColumnSourceSeq, store: storeInt64, byRow: true})
+	l.offset = l.add(columnSpec{name: ColumnSourceOffset, store: storeInt64, byRow: true})
 	l.schema = l.arrowSchema()
 	return l
 }

@@ -1,7 +1,6 @@
 package transform
 
 import (
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
 )
@@ -10,7 +9,7 @@ import (
 // backslash or a control character. It is len(b) if there is none.
 func plainEnd(b []byte, i int) int {
 	for i+8 <= len(b) {
-		if m := notPlain(binary.LittleEndian.Uint64(b[i:])); m != 0 {
+		if m := notPlain(load(b, i)); m != 0 {
 			return i + bits.TrailingZeros64(m)>>3
 		}
 		i += 8
@@ -21,17 +20,23 @@ func plainEnd(b []byte, i int) int {
 	return i
 }
 
+const (
+	lows = 0x0101010101010101
+	tops = 0x8080808080808080
+)
+
 // notPlain has the top bit of the first byte set that is not plain. Bits of later bytes may be wrong.
 func notPlain(w uint64) uint64 {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	quote := w ^ ones*'"'
-	slash := w ^ ones*'\\'
-	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*0x20)&^w) & tops
+	below := (w ^ lows*2) - lows*0x21 // with its second bit turned, the quote stands right behind the control characters
+	slash := (w ^ lows*'\\') - lows
+	return (below | slash) &^ w & tops
 }
 
-// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes.
+// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes. Text that is
+// not UTF-8 is noted.
 func (d *decoder) skipString(i int) (next int, escaped bool) {
 	b := d.b
+	from := i
 	for {
 		i = plainEnd(b, i)
 		if i >= len(b) {
@@ -39,6 +44,9 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 		}
 		switch b[i] {
 		case '"':
+			if !utf8.Valid(b[from:i]) {
+				d.notUTF8 = true
+			}
 			return i + 1, escaped
 		case '\\':
 			escaped = true
@@ -62,40 +70,70 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 	}
 }
 
-// appendString appends the text of the string whose opening quote is at i-1. Half a surrogate pair becomes U+FFFD, and
-// lone is true.
-func (d *decoder) appendString(dst []byte, i int) (text []byte, next int, lone bool) {
+// copyPlain copies plain text until something else comes, or src or dst has less than 16 bytes left. It returns how much it
+// copied; dst may hold anything behind that. ascii says that all of it is ASCII: if not, some of it may be, or what follows.
+func copyPlain(dst, src []byte) (n int, ascii bool) {
+	seen := uint64(0)
+	for last := min(len(dst), len(src)) - 16; n <= last; n += 16 {
+		v, w := load(src, n), load(src, n+8)
+		store(dst, n, v)
+		store(dst, n+8, w)
+		seen |= v | w
+		p, q := notPlain(v), notPlain(w)
+		if p|q != 0 {
+			k := 8
+			if p != 0 {
+				q, k = p, 0
+			}
+			n += k + bits.TrailingZeros64(q)>>3
+			break
+		}
+	}
+	return n, seen&tops == 0
+}
+
+// appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
+// and lone is true. Text that is not UTF-8 is appended as it is, and noted.
+func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
+	from := len(*dst)
+	if next, lone = d.unescape(dst, i); next >= 0 && !utf8.Valid((*dst)[from:]) {
+		d.notUTF8 = true
+	}
+	return next, lone
+}
+
+func (d *decoder) unescape(dst *[]byte, i int) (next int, lone bool) {
 	b := d.b
 	for {
 		j := plainEnd(b, i)
-		dst = append(dst, b[i:j]...)
+		*dst = append(*dst, b[i:j]...)
 		if j < len(b) && b[j] == '"' {
-			return dst, j + 1, lone
+			return j + 1, lone
 		}
 		if j+1 >= len(b) {
-			return dst, d.syntax(j, "the record ends inside a string"), lone
+			return d.syntax(j, "the record ends inside a string"), lone
 		}
 		if b[j] != '\\' {
-			return dst, d.syntax(j, "a string holds an unescaped control character"), lone
+			return d.syntax(j, "a string holds an unescaped control character"), lone
 		}
 		i = j + 2
 		switch c := b[j+1]; c {
 		case '"', '\\', '/':
-			dst = append(dst, c)
+			*dst = append(*dst, c)
 		case 'b':
-			dst = append(dst, '\b')
+			*dst = append(*dst, '\b')
 		case 'f':
-			dst = append(dst, '\f')
+			*dst = append(*dst, '\f')
 		case 'n':
-			dst = append(dst, '\n')
+			*dst = append(*dst, '\n')
 		case 'r':
-			dst = append(dst, '\r')
+			*dst = append(*dst, '\r')
 		case 't':
-			dst = append(dst, '\t')
+			*dst = append(*dst, '\t')
 		case 'u':
 			r, ok := hex4(b, i)
 			if !ok {
-				return dst, d.syntax(j, `a string holds \u without four hex digits`), lone
+				return d.syntax(j, `a string holds \u without four hex digits`), lone
 			}
 			i += 4
 			if r>>11 == 0xD800>>11 {
@@ -106,9 +144,9 @@ func (d *decoder) appendString(dst []byte, i int) (text []byte, next int, lone b
 					r, lone = utf8.RuneError, true
 				}
 			}
-			dst = utf8.AppendRune(dst, r)
+			*dst = utf8.AppendRune(*dst, r)
 		default:
-			return dst, d.syntax(j, "a string holds an unknown escape"), lone
+			return d.syntax(j, "a string holds an unknown escape"), lone
 		}
 	}
 }

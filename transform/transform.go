@@ -75,7 +75,7 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	t.decoder.reset(nil) // it must not keep the Page's memory
 	for i, table := range t.stream.Tables() {
 		tb := t.decoder.tables[i]
-		if rec := planted(table, tb.take()); rec != nil {
+		if rec := planted(table, tb.take(p.Shard.ID, seq)); rec != nil {
 			b.Rows = append(b.Rows, chatferry.Rows{Table: table, Record: rec})
 		}
 	}
@@ -109,7 +109,7 @@ func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry
 		b.Books.Quarantined.Count(rawLen, &e)
 	case t.exclude(b, r.Offset, rawLen, sum, &e):
 	default:
-		t.finish(p.Shard.ID, b.Seq, r.Offset, &sum)
+		t.finish(r.Offset, &sum)
 		b.Books.Loaded.Count(rawLen, &e)
 		return
 	}
@@ -121,19 +121,23 @@ func (t *Transformer) decode(raw []byte) *chatferry.Fault {
 	d := &t.decoder
 	d.reset(raw)
 	d.tables[0].begin()
-	if !utf8.Valid(raw) {
-		return &chatferry.Fault{Code: chatferry.CodeUTF8, Reason: notUTF8(raw)}
-	}
 	if t.stream.CSV() {
+		if !utf8.Valid(raw) {
+			return notUTF8(raw)
+		}
 		return t.csv.row(d, raw)
 	}
-	if !d.record() {
+	whole := d.record()
+	switch {
+	case d.notUTF8, !whole && !utf8.Valid(raw): // whatever else is wrong
+		return notUTF8(raw)
+	case !whole:
 		return &chatferry.Fault{Code: d.code, Reason: d.fault()}
 	}
 	return t.checkKey()
 }
 
-func notUTF8(raw []byte) string {
+func notUTF8(raw []byte) *chatferry.Fault {
 	at := 0
 	for at < len(raw) {
 		r, size := utf8.DecodeRune(raw[at:])
@@ -142,7 +146,9 @@ func notUTF8(raw []byte) string {
 		}
 		at += size
 	}
-	return fmt.Sprintf("the bytes are not UTF-8 (byte %d of the record)", at)
+	return &chatferry.Fault{
+		Code: chatferry.CodeUTF8, Reason: fmt.Sprintf("the bytes are not UTF-8 (byte %d of the record)", at),
+	}
 }
 
 // exclude enters the open chat in the ledger if it is a conversation of Zendesk Message.
@@ -151,7 +157,7 @@ func (t *Transformer) exclude(b *chatferry.Batch, at chatferry.Offset, rawLen in
 		return false
 	}
 	tb := t.decoder.tables[0]
-	typ := tb.cols[t.chat.typ].open(tb.n)
+	typ := tb.cols[t.chat.typ].text(tb.n)
 	if len(t.decoder.evidence) == 0 && (len(typ) == 0 || string(typ) == "chat" || string(typ) == "offline_msg") {
 		return false
 	}
@@ -170,48 +176,31 @@ func (t *Transformer) exclude(b *chatferry.Batch, at chatferry.Offset, rawLen in
 }
 
 // finish fills what the record itself does not say and closes its rows.
-func (t *Transformer) finish(shard chatferry.ShardID, seq uint64, at chatferry.Offset, sum *[32]byte) {
-	d := &t.decoder
-	tb := d.tables[0]
+func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte) {
+	tb := t.decoder.tables[0]
 	if t.stream == chatferry.Chats {
-		t.finishChat(shard, seq, at)
+		t.finishChat(at)
 	}
 	tb.closeExtra()
-	sha := &tb.cols[tb.sha]
-	copy(sha.sums[tb.n*32:], sum[:])
-	sha.mark(tb.n)
-	tb.source(tb.n, shard, seq, at)
+	sums := &tb.cols[tb.sha].data
+	*sums = append(*sums, sum[:]...)
 	tb.end()
-}
-
-// source notes where a row comes from.
-func (b *builder) source(row int, shard chatferry.ShardID, seq uint64, at chatferry.Offset) {
-	b.cols[b.shard].setInt(row, int64(shard))
-	b.cols[b.seq].setInt(row, int64(seq))
-	b.cols[b.offset].setInt(row, int64(at))
+	tb.repeatInt(tb.offset, tb.n-1, int64(at))
 }
 
 // finishChat derives the columns of the open chat and joins its closed child rows to it.
-func (t *Transformer) finishChat(shard chatferry.ShardID, seq uint64, at chatferry.Offset) {
+func (t *Transformer) finishChat(at chatferry.Offset) {
 	d := &t.decoder
 	tb := d.tables[0]
-	id := tb.cols[t.key.columns[0]].open(tb.n)
+	id := tb.cols[t.key.columns[0]].text(tb.n)
 	if micros, ok := createdAt(id); ok {
-		tb.cols[tb.idCreatedAt].setInt(tb.n, micros)
+		tb.setInt(tb.idCreatedAt, micros)
 	}
 	if reasons := d.suspect(tb, &t.chat); reasons != "" {
-		c := &tb.cols[tb.suspect]
-		c.data = append(c.data, reasons...)
-		c.mark(tb.n)
+		tb.setText(tb.suspect, []byte(reasons))
 	}
 	for i, child := range d.tables[1:] {
-		c := &child.cols[child.chatID]
-		for row := t.marks[i+1]; row < child.n; row++ {
-			c.data = append(c.data, id...)
-			c.offs[row+1] = int32(len(c.data))
-			c.mark(row)
-			child.source(row, shard, seq, at)
-		}
+		child.belong(t.marks[i+1], id, at)
 	}
 }
 
