@@ -66,6 +66,9 @@ type Config struct {
 	TokenFile    text
 	TokenCommand text
 
+	SignKey     Secret // of the certificate
+	SignKeyFile text
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice
@@ -165,6 +168,9 @@ func (c *Config) Validate() error {
 			field = "token-command"
 		}
 		return &fieldError{field, errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+	}
+	if c.SignKey != "" && c.SignKeyFile != "" {
+		return &fieldError{"sign-key-file", errors.New("a key was given as well in CHATFERRY_SIGN_KEY; keep one of them")}
 	}
 	return nil
 }

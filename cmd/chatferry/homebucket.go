@@ -82,6 +82,13 @@ func (h *bucketHome) sizes(ctx context.Context) (func(string) (int64, error), er
 
 func (h *bucketHome) derived(uint64) settle.Derived { return settle.Objects(h.bucket) }
 
+func (h *bucketHome) replace(ctx context.Context, name, _ string, data []byte) error {
+	if err := objectstore.Replace(ctx, h.bucket, name, data); err != nil {
+		return objectstore.Explain("write", h.bucket.URI(name), err)
+	}
+	return nil
+}
+
 func (h *bucketHome) local() string {
 	if h.temp == "" {
 		return os.TempDir()

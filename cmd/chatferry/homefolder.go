@@ -74,6 +74,10 @@ func (h *folderHome) sizes(ctx context.Context) (func(string) (int64, error), er
 
 func (h *folderHome) derived(epoch uint64) settle.Derived { return settle.Folder(h.fsys, epoch) }
 
+func (h *folderHome) replace(_ context.Context, name, tag string, data []byte) error {
+	return atomicfile.Explain("write", name, atomicfile.Replace(h.fsys, name, tag, data))
+}
+
 func (h *folderHome) local() string { return h.root }
 
 func (h *folderHome) contents(ctx context.Context, visit func(name string, size int64)) error {

@@ -210,6 +210,15 @@ var options = []option{
 	},
 
 	{
+		name: "sign-key", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.SignKey },
+		help: "private Ed25519 key in PEM that signs the certificate",
+	},
+	{
+		name: "sign-key-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.SignKeyFile },
+		help: "file with the private Ed25519 key, PKCS #8 in PEM, that signs the certificate; readable by its owner only",
+	},
+
+	{
 		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
 		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
 	},

@@ -162,8 +162,13 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if c.Limit > 0 {
 		end.Verdict = "trial"
 	}
-	_, err = run.Done(ctx, end)
-	return err
+	if _, err := run.Done(ctx, end); err != nil {
+		return err
+	}
+	if after, err = c.t.mustLoad(ctx); err != nil {
+		return err
+	}
+	return c.certify(ctx, after)
 }
 
 // notAllowed names the Streams that the source did not give and --allow-missing does not name.

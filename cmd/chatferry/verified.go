@@ -41,6 +41,8 @@ type verified struct {
 	Versions   []chatferry.Stream                   `json:"several_allowed"` // Streams of which a key may have several rows
 	Visitors   int64                                `json:"chat_visitors"`
 
+	Certificate *certificateFound `json:"certificate"` // null: no run has ended, or the logs cannot be believed
+
 	Findings []verify.Finding `json:"findings"`
 	More     int64            `json:"more_findings"`
 	Unproven []string         `json:"not_proven"` // what no look at a dataset can show
@@ -54,12 +56,17 @@ type verified struct {
 var unproven = []string{
 	"that the source gave all that it had, and what changed or was deleted there since it was read",
 	"that every value means what the source meant; the record of the source can be rebuilt from its rows",
-	"that the end of the dataset's own log was not cut off: that looks like a run that was killed",
+	unprovenEnd,
 }
+
+const unprovenEnd = "that the end of the dataset's own log was not cut off: that looks like a run that was killed; a certificate that is kept elsewhere shows it"
+
+// depthWhole is the Depth of a verification that reads every file.
+const depthWhole = "whole"
 
 func verification(root string, r *verify.Report, quick bool, sample float64) *verified {
 	v := &verified{
-		Command: "verify", Root: root, Dataset: r.Dataset, Depth: "whole", Complete: r.Ended && r.Complete == r.Shards,
+		Command: "verify", Root: root, Dataset: r.Dataset, Depth: depthWhole, Complete: r.Ended && r.Complete == r.Shards,
 		Records: r.Records, Shards: r.Shards, Parts: r.Parts, PartsProven: r.ProvenParts, Files: r.Files, FilesRead: r.ReadFiles,
 		Bytes: r.ListBytes, BytesRead: r.Bytes, Rows: r.Rows, Awaited: r.Awaited, Leaving: r.Leaving, Moved: r.Moved,
 		Streams: r.Books, OneRowEach: r.Keyed, Versions: r.Unsettled, Visitors: r.Visitors,
@@ -133,6 +140,7 @@ func (v *verified) writeProven(b *strings.Builder) {
 		line("%s of %s: every record read is loaded, in quarantine, excluded or superseded", progress.Count(v.PartsProven), countOf(v.Parts, "part"))
 		v.writeStreams(b)
 	}
+	v.Certificate.write(b)
 	b.WriteString("\n")
 	for _, c := range []struct {
 		n    int64

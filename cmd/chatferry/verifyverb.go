@@ -19,6 +19,7 @@ import (
 func newVerifyCommand(a *app) *cobra.Command {
 	var quick toggle
 	var sample share
+	var proof certificateProof
 	cmd := &cobra.Command{
 		Use:   "verify [ROOT]",
 		Short: "Prove from its files and logs alone that a dataset is whole",
@@ -28,10 +29,14 @@ func newVerifyCommand(a *app) *cobra.Command {
 			"network is needed, but for a bucket. Nothing is changed, and a run that works meanwhile is not disturbed.\n\n" +
 			"The exit code is 0 if all is as it should be, 7 if something differs, and 8 if the logs themselves are damaged. All that is " +
 			"found is named.\n\n" +
+			"With --certificate, the dataset is held against a certificate that a run wrote and that was kept elsewhere, which shows what " +
+			"the logs cannot: that their own end was cut off, or that they were written anew. With --key, its signature is checked, which " +
+			"stands in a file of the same name that ends in .sig.\n\n" +
 			"With --quick, only the logs and the names and sizes of the files are looked at. With --sample, that share of the files is " +
 			"read; those of records that belong together are taken together, and the same share is always the same files.",
 		Example: `  chatferry verify /data/acme
   chatferry verify s3://lake/acme --quick
+  chatferry verify /data/acme --certificate acme-2026.json --key acme.pub
   chatferry verify /data/acme --sample 5% --json`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -46,12 +51,13 @@ func newVerifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample))
+			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample), proof)
 		},
 	}
 	cmd.Flags().Var(&switchFlag{&quick}, "quick", "only the logs, and the names and sizes of the files")
 	cmd.Flags().Lookup("quick").NoOptDefVal = "true"
 	cmd.Flags().Var(&shareFlag{&sample}, "sample", "read that share of the files")
+	proof.addFlags(cmd.Flags())
 	addFlags(cmd.Flags(), []string{"memory-limit", "progress", "json"})
 	addFlags(cmd.Flags(), placeFlags)
 	return cmd
@@ -69,9 +75,13 @@ func (f *shareFlag) String() string { return "" }
 func (f *shareFlag) Type() string   { return "P%" }
 
 // verify verifies a dataset and tells what was found.
-func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64) error {
+func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64, proof certificateProof) error {
 	ctx, request, finish := a.stoppable(ctx, 0)
 	defer finish()
+	given, err := proof.read(ctx, s)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var watching sync.WaitGroup
@@ -104,6 +114,9 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 		return request.reason(err)
 	}
 	v := verification(t.root, r, quick, sample)
+	if err := v.certified(ctx, t, given); err != nil {
+		return request.reason(err)
+	}
 	err = v.verdict()
 	v.OK, v.ExitCode, v.Error = err == nil, exitCode(err), resultErrorOf(err)
 	if s.JSON {
