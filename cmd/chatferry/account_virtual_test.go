@@ -31,6 +31,7 @@ type virtual struct {
 	root   string
 	env    map[string]string
 	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
+	listen func(ctx context.Context, address string) (net.Listener, error)
 	*memoryNet
 }
 
@@ -95,6 +96,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		now:        time.Now,
 		transport:  &v.transport,
 		disk:       v.disk,
+		listen:     v.listen,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },
 	})
 	said := stderr.String()

@@ -33,6 +33,7 @@ type carriage struct {
 	from    supply
 	before  *checkpoint.Dataset // as this run found it; nil: there was none
 	signer  ed25519.PrivateKey  // of the certificate; nil: it is not signed
+	watched *watched            // nil: nobody asked to watch it
 	planned bool                // the dataset has its Shards: from here on `resume` goes on
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
@@ -66,6 +67,10 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	if c.signer, err = s.signer(); err != nil {
 		return err
 	}
+	if c.watched, err = a.openWatched(ctx, s); err != nil {
+		return err
+	}
+	defer c.watched.close()
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
 	c.tracker = progress.NewTracker(a.now)
@@ -81,6 +86,7 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return err
 	}
 	c.t = t
+	c.watched.serve(c, request)
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 
 	lock, err := t.lock(ctx, checkpoint.LockOptions{
@@ -106,7 +112,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		})
 	}
 	err = errors.Join(err, lock.Release())
-	return c.tell(runner, doubts, err)
+	err = c.tell(runner, doubts, err)
+	c.watched.ended(exitCode(err))
+	return err
 }
 
 // run does the work of carry. It returns the Doubts that --check-source found.

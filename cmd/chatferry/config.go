@@ -69,6 +69,9 @@ type Config struct {
 	SignKey     Secret // of the certificate
 	SignKeyFile text
 
+	Listen      text // HOST:PORT at which a run can be watched; empty: nowhere
+	ListenHosts text // names by which it may be called, with commas
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice

@@ -219,6 +219,15 @@ var options = []option{
 	},
 
 	{
+		name: "listen", class: local, arg: "HOST:PORT", value: func(c *Config) value { return &c.Listen },
+		help: "while the run works, serve the page of its report there, /metrics for Prometheus, and /healthz; for example 127.0.0.1:9090",
+	},
+	{
+		name: "listen-hosts", class: local, arg: "A,B", value: func(c *Config) value { return &c.ListenHosts },
+		help: "serve others than this machine too, who call it by an address or by one of these names; * is any",
+	},
+
+	{
 		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
 		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
 	},
