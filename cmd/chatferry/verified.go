@@ -29,12 +29,15 @@ type verified struct {
 	PartsProven int64  `json:"parts_proven"` // of which every record was counted again
 	Files       int64  `json:"files"`
 	FilesRead   int64  `json:"files_read"`
-	Bytes       int64  `json:"bytes"`
-	BytesRead   int64  `json:"bytes_read"`
-	Rows        int64  `json:"rows_read"`
-	Awaited     int64  `json:"files_not_published"`
-	Leaving     int64  `json:"files_to_be_removed"`
-	Moved       int64  `json:"files_retired_meanwhile"`
+	// FilesRecalled are those of FilesRead that an earlier call read which was stopped; the first of them began at Since.
+	FilesRecalled int64      `json:"files_recalled"`
+	Since         *time.Time `json:"recalled_since,omitempty"`
+	Bytes         int64      `json:"bytes"`
+	BytesRead     int64      `json:"bytes_read"`
+	Rows          int64      `json:"rows_read"`
+	Awaited       int64      `json:"files_not_published"`
+	Leaving       int64      `json:"files_to_be_removed"`
+	Moved         int64      `json:"files_retired_meanwhile"`
 
 	Streams    map[chatferry.Stream]chatferry.Books `json:"streams"`         // of the Parts proven
 	OneRowEach map[chatferry.Stream]int64           `json:"one_row_each"`    // rows of Streams with one row for each key
@@ -77,6 +80,9 @@ func verification(root string, r *verify.Report, quick bool, sample float64) *ve
 	}
 	if v.Versions == nil {
 		v.Versions = []chatferry.Stream{}
+	}
+	if v.FilesRecalled = r.Recalled; r.Recalled > 0 {
+		v.Since = &r.Since
 	}
 	switch {
 	case quick:
@@ -137,6 +143,9 @@ func (v *verified) writeProven(b *strings.Builder) {
 	line("%s that should be there (%s), and what else is there", countOf(v.Files, "file"), progress.Bytes(v.Bytes))
 	if v.Depth != "quick" {
 		line("%s read, byte by byte and row by row: %s, %s", countOf(v.FilesRead, "file"), progress.Bytes(v.BytesRead), countOf(v.Rows, "row"))
+		if v.FilesRecalled > 0 {
+			line("%s of them by an earlier call that was stopped, since %s; they have not changed since", progress.Count(v.FilesRecalled), v.Since.Format(runTimesLayout))
+		}
 		line("%s of %s: every record read is loaded, in quarantine, excluded or superseded", progress.Count(v.PartsProven), countOf(v.Parts, "part"))
 		v.writeStreams(b)
 	}

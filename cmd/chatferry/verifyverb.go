@@ -20,6 +20,7 @@ func newVerifyCommand(a *app) *cobra.Command {
 	var quick toggle
 	var sample share
 	var proof certificateProof
+	var state string
 	cmd := &cobra.Command{
 		Use:   "verify [ROOT]",
 		Short: "Prove from its files and logs alone that a dataset is whole",
@@ -32,6 +33,8 @@ func newVerifyCommand(a *app) *cobra.Command {
 			"With --certificate, the dataset is held against a certificate that a run wrote and that was kept elsewhere, which shows what " +
 			"the logs cannot: that their own end was cut off, or that they were written anew. With --key, its signature is checked, which " +
 			"stands in a file of the same name that ends in .sig.\n\n" +
+			"A verification that was stopped goes on where it was when it is called again: what was proven is kept outside of the dataset until " +
+			"it is done. Files that have changed meanwhile are read.\n\n" +
 			"With --quick, only the logs and the names and sizes of the files are looked at. With --sample, that share of the files is " +
 			"read; those of records that belong together are taken together, and the same share is always the same files.",
 		Example: `  chatferry verify /data/acme
@@ -51,13 +54,14 @@ func newVerifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample), proof)
+			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample), proof, state)
 		},
 	}
 	cmd.Flags().Var(&switchFlag{&quick}, "quick", "only the logs, and the names and sizes of the files")
 	cmd.Flags().Lookup("quick").NoOptDefVal = "true"
 	cmd.Flags().Var(&shareFlag{&sample}, "sample", "read that share of the files")
 	proof.addFlags(cmd.Flags())
+	cmd.Flags().Var(&plainFlag{&state, "FILE"}, "state", "keep what is proven there until the verification is done; none keeps nothing (default below ~/.cache/chatferry)")
 	addFlags(cmd.Flags(), []string{"memory-limit", "progress", "json"})
 	addFlags(cmd.Flags(), placeFlags)
 	return cmd
@@ -75,7 +79,7 @@ func (f *shareFlag) String() string { return "" }
 func (f *shareFlag) Type() string   { return "P%" }
 
 // verify verifies a dataset and tells what was found.
-func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64, proof certificateProof) error {
+func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64, proof certificateProof, state string) error {
 	ctx, request, finish := a.stoppable(ctx, 0)
 	defer finish()
 	given, err := proof.read(ctx, s)
@@ -102,11 +106,15 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 	}
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 	shown := a.newVerifyProgress(s, t.root)
+	kept := a.remember(t, state)
 	r, err := verify.Run(ctx, verify.Options{
 		Load: t.load, Store: t.store, Contents: t.contents, Quick: quick, Sample: sample,
-		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Now: a.now,
+		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Memory: kept.open, Now: a.now,
 	})
 	shown.end()
+	if kerr := kept.end(err != nil); err == nil {
+		err = kerr
+	}
 	if errors.Is(err, verify.ErrNoDataset) {
 		_, err = t.mustLoad(ctx)
 	}

@@ -68,6 +68,13 @@ func (f *findings) add(found Finding) {
 	f.list = append(f.list, found)
 }
 
+// has reports whether anything was found at one of these places, or may have been, since not all findings are kept.
+func (f *findings) has(places map[string]bool) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.more > 0 || slices.ContainsFunc(f.list, func(found Finding) bool { return places[found.Place] })
+}
+
 // sorted returns what was found in the order of places.
 func (f *findings) sorted() []Finding {
 	slices.SortStableFunc(f.list, func(a, b Finding) int { return strings.Compare(a.Place, b.Place) })
