@@ -20,6 +20,7 @@ type RunState struct {
 	Opened time.Time
 	Done   *RunDone // nil: it still works, or it died
 	DoneAt time.Time
+	DoneN  uint64 // the number of its run-done
 }
 
 // facts is the fold of the dataset log.
@@ -127,7 +128,7 @@ func (f *facts) fold(r *Record, sum chatferry.SHA256) error {
 		}
 	case KindRunDone:
 		run := &f.runs[len(f.runs)-1]
-		run.Done, run.DoneAt = r.RunDone, r.Time
+		run.Done, run.DoneAt, run.DoneN = r.RunDone, r.Time, r.N
 		maps.Copy(f.heads, r.RunDone.Heads)
 	}
 	f.n, f.head = r.N, sum

@@ -177,6 +177,12 @@ func (s *ShardState) read(ctx context.Context, logs LogStore, dataset string) er
 	if last < s.N {
 		return damaged(recordName(log, s.N), errors.New("it was there, and is gone"))
 	}
+	return s.readTo(ctx, logs, dataset, last)
+}
+
+// readTo reads what is new up to a record that is there.
+func (s *ShardState) readTo(ctx context.Context, logs LogStore, dataset string, last uint64) error {
+	log := s.Shard.ID.String()
 	for s.N < last {
 		r, sum, err := readRecord(ctx, logs, dataset, log, s.N+1)
 		if errors.Is(err, fs.ErrNotExist) {

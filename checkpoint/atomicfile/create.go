@@ -57,6 +57,26 @@ func CreateIfAbsent(fsys FS, name, tag string, data []byte) (Result, error) {
 	return Created, nil
 }
 
+// Replace makes the file name with the given data in place of what had the name, if anything had: it writes a temporary
+// file beside it, fsyncs it, takes the name away and gives it to the new file. So nobody sees a part of it, but for an
+// instant, and after a crash then, there is none. It is for copies of what is kept elsewhere. The tag is as for
+// CreateIfAbsent.
+func Replace(fsys FS, name, tag string, data []byte) error {
+	dir := path.Dir(name)
+	temp := path.Join(dir, TempPrefix+tag)
+	if err := writeSynced(fsys, temp, data); err != nil {
+		return fmt.Errorf("write %s: %w", temp, err)
+	}
+	err := fsys.Remove(name)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = fsys.Link(temp, name)
+	}
+	if err := errors.Join(err, fsys.Remove(temp)); err != nil {
+		return err
+	}
+	return fsys.SyncDir(dir)
+}
+
 // writeSynced writes a new file and makes its bytes durable. What could not be written whole is removed.
 func writeSynced(fsys FS, name string, data []byte) error {
 	f, err := fsys.Create(name)

@@ -32,6 +32,7 @@ type virtual struct {
 	env    map[string]string
 	disk   func(atomicfile.FS) (atomicfile.FS, error) // of the next calls
 	now    func() time.Time                           // of this machine; nil is time.Now
+	listen func(ctx context.Context, address string) (net.Listener, error)
 	*memoryNet
 }
 
@@ -100,6 +101,7 @@ func (v *virtual) program(ctx context.Context, args ...string) ended {
 		now:        now,
 		transport:  &v.transport,
 		disk:       v.disk,
+		listen:     v.listen,
 		die:        func(sig os.Signal) { v.t.Errorf("died by %v", sig) },
 	})
 	said := stderr.String()

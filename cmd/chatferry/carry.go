@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
@@ -31,6 +32,8 @@ type carriage struct {
 	view    progress.View
 	from    supply
 	before  *checkpoint.Dataset // as this run found it; nil: there was none
+	signer  ed25519.PrivateKey  // of the certificate; nil: it is not signed
+	watched *watched            // nil: nobody asked to watch it
 	planned bool                // the dataset has its Shards: from here on `resume` goes on
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
@@ -60,13 +63,20 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	c := &carriage{
 		app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now()), absent: chatferry.UnavailableStreams{},
 	}
+	var err error
+	if c.signer, err = s.signer(); err != nil {
+		return err
+	}
+	if c.watched, err = a.openWatched(ctx, s); err != nil {
+		return err
+	}
+	defer c.watched.close()
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
 	c.tracker = progress.NewTracker(a.now)
 	ctx, request, finish := a.stoppable(ctx, time.Duration(s.Deadline))
 	defer finish()
 
-	var err error
 	if c.from, err = open(ctx, c); err != nil {
 		return request.reason(err)
 	}
@@ -76,6 +86,7 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return err
 	}
 	c.t = t
+	c.watched.serve(c, request)
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 
 	lock, err := t.lock(ctx, checkpoint.LockOptions{
@@ -101,7 +112,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		})
 	}
 	err = errors.Join(err, lock.Release())
-	return c.tell(runner, doubts, err)
+	err = c.tell(runner, doubts, err)
+	c.watched.ended(exitCode(err))
+	return err
 }
 
 // run does the work of carry. It returns the Doubts that --check-source found.
@@ -119,7 +132,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
-		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))
+		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store), c.certify(ctx, before))
 	}
 	if c.CheckSource {
 		c.tracker.SetState("checking the source")
@@ -139,6 +152,10 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	var seen uint64
 	if before != nil {
 		seen = before.Records()
+		// A run that was killed behind its run-done owes the certificate.
+		if err := c.certify(ctx, before); err != nil {
+			return nil, err
+		}
 	}
 	cfg := checkpoint.Config{Logs: c.t.logs, Publisher: c.t.store, Seen: &seen, Known: before}
 	run, err := checkpoint.Begin(ctx, cfg, c.runOpen())

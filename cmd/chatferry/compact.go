@@ -32,7 +32,7 @@ func newCompactCommand(a *app) *cobra.Command {
 		},
 	}
 	addFlags(cmd.Flags(), []string{
-		"memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json",
+		"memory-limit", "keep-retired", "sign-key-file", "listen", "listen-hosts", "deadline", "min-free", "take-over", "progress", "json",
 		"s3-encryption", "s3-kms-key", "s3-storage-class", "single-writer", "tmp-dir",
 	})
 	addFlags(cmd.Flags(), placeFlags)

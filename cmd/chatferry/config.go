@@ -66,6 +66,12 @@ type Config struct {
 	TokenFile    text
 	TokenCommand text
 
+	SignKey     Secret // of the certificate
+	SignKeyFile text
+
+	Listen      text // HOST:PORT at which a run can be watched; empty: nowhere
+	ListenHosts text // names by which it may be called, with commas
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice
@@ -165,6 +171,9 @@ func (c *Config) Validate() error {
 			field = "token-command"
 		}
 		return &fieldError{field, errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+	}
+	if c.SignKey != "" && c.SignKeyFile != "" {
+		return &fieldError{"sign-key-file", errors.New("a key was given as well in CHATFERRY_SIGN_KEY; keep one of them")}
 	}
 	return nil
 }

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"syscall"
@@ -27,6 +29,8 @@ type environment struct {
 	now  func() time.Time
 	// transport carries requests to accounts; nil is the network.
 	transport http.RoundTripper
+	// listen makes the listener at which a run can be watched; nil is the network.
+	listen func(ctx context.Context, address string) (net.Listener, error)
 	// disk wraps the root of a dataset on disk; nil leaves it as it is.
 	disk func(atomicfile.FS) (atomicfile.FS, error)
 	// die ends the process by a signal, as if it had never been caught.

@@ -23,7 +23,13 @@ type home interface {
 	size(ctx context.Context, name string) (int64, error)
 	// sizes returns a function like size for many files.
 	sizes(ctx context.Context) (func(name string) (int64, error), error)
+	// versions returns a function that tells the version of a file from those that may have its name at other times; "": there
+	// is no such file.
+	versions(ctx context.Context) (func(name string) string, error)
 	derived(epoch uint64) settle.Derived
+	// replace makes a small file in place of the one that has its name. It is for copies of what is kept elsewhere: after a
+	// crash there may be none. The tag begins the name of what it leaves for an instant.
+	replace(ctx context.Context, name, tag string, data []byte) error
 	// local is the folder of this machine whose disk fills up while a run works.
 	local() string
 

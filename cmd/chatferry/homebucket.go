@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"strings"
+	"time"
 
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/objectstore"
@@ -63,24 +64,43 @@ func (h *bucketHome) size(ctx context.Context, name string) (int64, error) {
 // sizes lists what is there: one request for each thousand files, where size takes one for each.
 func (h *bucketHome) sizes(ctx context.Context) (func(string) (int64, error), error) {
 	there := map[string]int64{}
-	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/"} {
-		for info, err := range h.bucket.List(ctx, prefix, "") {
-			if err != nil {
-				return nil, objectstore.Explain("list", h.bucket.URI(prefix), err)
-			}
-			there[info.Name] = info.Size
-		}
-	}
+	err := h.listData(ctx, func(info *objectstore.Info) { there[info.Name] = info.Size })
 	return func(name string) (int64, error) {
 		size, ok := there[name]
 		if !ok {
 			return 0, fs.ErrNotExist
 		}
 		return size, nil
-	}, nil
+	}, err
+}
+
+func (h *bucketHome) versions(ctx context.Context) (func(string) string, error) {
+	there := map[string]string{}
+	err := h.listData(ctx, func(info *objectstore.Info) { there[info.Name] = info.ETag + info.Modified.UTC().Format(time.RFC3339) })
+	return func(name string) string { return there[name] }, err
+}
+
+// listData lists the files that a dataset consists of.
+func (h *bucketHome) listData(ctx context.Context, each func(*objectstore.Info)) error {
+	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/"} {
+		for info, err := range h.bucket.List(ctx, prefix, "") {
+			if err != nil {
+				return objectstore.Explain("list", h.bucket.URI(prefix), err)
+			}
+			each(&info)
+		}
+	}
+	return nil
 }
 
 func (h *bucketHome) derived(uint64) settle.Derived { return settle.Objects(h.bucket) }
+
+func (h *bucketHome) replace(ctx context.Context, name, _ string, data []byte) error {
+	if err := objectstore.Replace(ctx, h.bucket, name, data); err != nil {
+		return objectstore.Explain("write", h.bucket.URI(name), err)
+	}
+	return nil
+}
 
 func (h *bucketHome) local() string {
 	if h.temp == "" {

@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"chatferry"
 	"chatferry/checkpoint"
@@ -72,7 +74,25 @@ func (h *folderHome) sizes(ctx context.Context) (func(string) (int64, error), er
 	return func(name string) (int64, error) { return h.size(ctx, name) }, nil
 }
 
+func (h *folderHome) versions(context.Context) (func(string) string, error) {
+	return func(name string) string {
+		info, err := h.fsys.Stat(name)
+		if err != nil {
+			return "" // it is read, and what is wrong with it is found
+		}
+		text := fmt.Sprint(info.ModTime().UnixNano())
+		if s, ok := info.Sys().(*syscall.Stat_t); ok {
+			text += fmt.Sprintf(" %d %d", s.Dev, s.Ino)
+		}
+		return text
+	}, nil
+}
+
 func (h *folderHome) derived(epoch uint64) settle.Derived { return settle.Folder(h.fsys, epoch) }
+
+func (h *folderHome) replace(_ context.Context, name, tag string, data []byte) error {
+	return atomicfile.Explain("write", name, atomicfile.Replace(h.fsys, name, tag, data))
+}
 
 func (h *folderHome) local() string { return h.root }
 

@@ -210,6 +210,24 @@ var options = []option{
 	},
 
 	{
+		name: "sign-key", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.SignKey },
+		help: "private Ed25519 key in PEM that signs the certificate",
+	},
+	{
+		name: "sign-key-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.SignKeyFile },
+		help: "file with the private Ed25519 key, PKCS #8 in PEM, that signs the certificate; readable by its owner only",
+	},
+
+	{
+		name: "listen", class: local, arg: "HOST:PORT", value: func(c *Config) value { return &c.Listen },
+		help: "while the run works, serve the page of its report there, /metrics for Prometheus, and /healthz; for example 127.0.0.1:9090",
+	},
+	{
+		name: "listen-hosts", class: local, arg: "A,B", value: func(c *Config) value { return &c.ListenHosts },
+		help: "serve others than this machine too, who call it by an address or by one of these names; * is any",
+	},
+
+	{
 		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
 		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
 	},

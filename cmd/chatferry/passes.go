@@ -32,7 +32,7 @@ func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *sto
 		c.tracker.Plan(w.planned, w.before)
 		c.log.Info("carrying", "shards", len(w.shards), "lanes", c.lanes(), "from", c.From.String())
 		request.look()
-		err = c.t.pipeline(c.settings, source, run, c.tracker, w.totals).Run(ctx, w.shards, request.asked)
+		err = c.t.pipeline(c.settings, source, run, c.watched.observer(c.tracker), w.totals).Run(ctx, w.shards, request.asked)
 		if absent := chatferry.UnavailableStreams(nil); errors.As(err, &absent) {
 			maps.Copy(c.absent, absent)
 		} else if err != nil {
@@ -162,8 +162,13 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if c.Limit > 0 {
 		end.Verdict = "trial"
 	}
-	_, err = run.Done(ctx, end)
-	return err
+	if _, err := run.Done(ctx, end); err != nil {
+		return err
+	}
+	if after, err = c.t.mustLoad(ctx); err != nil {
+		return err
+	}
+	return c.certify(ctx, after)
 }
 
 // notAllowed names the Streams that the source did not give and --allow-missing does not name.

@@ -134,6 +134,9 @@ func (a *app) reportFacts(ctx context.Context, d *dataset, quick bool) (*report.
 		}
 		f.Checked = f.Differs == nil
 	}
+	if f.Certificate, err = d.certificateLine(ctx); err != nil {
+		return nil, err
+	}
 	groups, err := d.rejectGroups(ctx, rejectFilter{})
 	if err != nil {
 		return nil, err

@@ -29,17 +29,22 @@ type verified struct {
 	PartsProven int64  `json:"parts_proven"` // of which every record was counted again
 	Files       int64  `json:"files"`
 	FilesRead   int64  `json:"files_read"`
-	Bytes       int64  `json:"bytes"`
-	BytesRead   int64  `json:"bytes_read"`
-	Rows        int64  `json:"rows_read"`
-	Awaited     int64  `json:"files_not_published"`
-	Leaving     int64  `json:"files_to_be_removed"`
-	Moved       int64  `json:"files_retired_meanwhile"`
+	// FilesRecalled are those of FilesRead that an earlier call read which was stopped; the first of them began at Since.
+	FilesRecalled int64      `json:"files_recalled"`
+	Since         *time.Time `json:"recalled_since,omitempty"`
+	Bytes         int64      `json:"bytes"`
+	BytesRead     int64      `json:"bytes_read"`
+	Rows          int64      `json:"rows_read"`
+	Awaited       int64      `json:"files_not_published"`
+	Leaving       int64      `json:"files_to_be_removed"`
+	Moved         int64      `json:"files_retired_meanwhile"`
 
 	Streams    map[chatferry.Stream]chatferry.Books `json:"streams"`         // of the Parts proven
 	OneRowEach map[chatferry.Stream]int64           `json:"one_row_each"`    // rows of Streams with one row for each key
 	Versions   []chatferry.Stream                   `json:"several_allowed"` // Streams of which a key may have several rows
 	Visitors   int64                                `json:"chat_visitors"`
+
+	Certificate *certificateFound `json:"certificate"` // null: no run has ended, or the logs cannot be believed
 
 	Findings []verify.Finding `json:"findings"`
 	More     int64            `json:"more_findings"`
@@ -55,12 +60,17 @@ type verified struct {
 var unproven = []string{
 	"that the source gave all that it had, and what changed or was deleted there since it was read",
 	"that every value means what the source meant; the record of the source can be rebuilt from its rows",
-	"that the end of the dataset's own log was not cut off: that looks like a run that was killed",
+	unprovenEnd,
 }
+
+const unprovenEnd = "that the end of the dataset's own log was not cut off: that looks like a run that was killed; a certificate that is kept elsewhere shows it"
+
+// depthWhole is the Depth of a verification that reads every file.
+const depthWhole = "whole"
 
 func verification(root string, r *verify.Report, quick bool, sample float64) *verified {
 	v := &verified{
-		Command: "verify", Root: root, Dataset: r.Dataset, Depth: "whole", Complete: r.Ended && r.Complete == r.Shards,
+		Command: "verify", Root: root, Dataset: r.Dataset, Depth: depthWhole, Complete: r.Ended && r.Complete == r.Shards,
 		Records: r.Records, Shards: r.Shards, Parts: r.Parts, PartsProven: r.ProvenParts, Files: r.Files, FilesRead: r.ReadFiles,
 		Bytes: r.ListBytes, BytesRead: r.Bytes, Rows: r.Rows, Awaited: r.Awaited, Leaving: r.Leaving, Moved: r.Moved,
 		Streams: r.Books, OneRowEach: r.Keyed, Versions: r.Unsettled, Visitors: r.Visitors,
@@ -71,6 +81,9 @@ func verification(root string, r *verify.Report, quick bool, sample float64) *ve
 	}
 	if v.Versions == nil {
 		v.Versions = []chatferry.Stream{}
+	}
+	if v.FilesRecalled = r.Recalled; r.Recalled > 0 {
+		v.Since = &r.Since
 	}
 	switch {
 	case quick:
@@ -136,9 +149,13 @@ func (v *verified) writeProven(b *strings.Builder) {
 	line("%s that should be there (%s), and what else is there", countOf(v.Files, "file"), progress.Bytes(v.Bytes))
 	if v.Depth != "quick" {
 		line("%s read, byte by byte and row by row: %s, %s", countOf(v.FilesRead, "file"), progress.Bytes(v.BytesRead), countOf(v.Rows, "row"))
+		if v.FilesRecalled > 0 {
+			line("%s of them by an earlier call that was stopped, since %s; they have not changed since", progress.Count(v.FilesRecalled), v.Since.Format(runTimesLayout))
+		}
 		line("%s of %s: every record read is loaded, in quarantine, excluded or superseded", progress.Count(v.PartsProven), countOf(v.Parts, "part"))
 		v.writeStreams(b)
 	}
+	v.Certificate.write(b)
 	if v.Deep != nil {
 		v.Deep.write(b)
 	}

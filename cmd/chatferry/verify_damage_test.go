@@ -112,7 +112,7 @@ var damages = []damage{
 		return near(name)
 	}},
 	{"a record written anew", func(p *proving, rng *rand.Rand, _ *proving) []string {
-		name := pick(rng, p.notLast(p.names(isRecord)))
+		name := pick(rng, p.names(isRecord))
 		r, err := checkpoint.DecodeRecord(p.get(name))
 		if err != nil {
 			p.t.Fatal(err)
@@ -126,7 +126,7 @@ var damages = []damage{
 		return near(name)
 	}},
 	{"a record removed", func(p *proving, rng *rand.Rand, _ *proving) []string {
-		name := pick(rng, p.notLast(p.names(isRecord)))
+		name := pick(rng, p.names(isRecord))
 		p.put(name, nil)
 		return near(name)
 	}},
@@ -153,6 +153,18 @@ var damages = []damage{
 			}
 		}
 		return gone
+	}},
+	{"the end of the dataset's log removed", func(p *proving, rng *rand.Rand, _ *proving) []string {
+		names := p.names(func(name string) bool { return isRecord(name) && strings.Contains(name, "/dataset/") })
+		for _, name := range names[1+rng.IntN(len(names)-1):] {
+			p.put(name, nil)
+		}
+		return near(names[0])
+	}},
+	{"the certificate edited", func(p *proving, rng *rand.Rand, _ *proving) []string {
+		name := p.lastCertificate()
+		p.put(name, editCertificate(p.get(name), rng))
+		return []string{name, "_chatferry/log/dataset/", "_chatferry/log/000000000001/"}
 	}},
 	{"the quarantine edited", func(p *proving, rng *rand.Rand, _ *proving) []string {
 		names := p.names(func(name string) bool { return strings.HasSuffix(name, ".zst") })
@@ -184,18 +196,6 @@ func near(name string) []string {
 		return []string{name, "_chatferry/log/dataset/"}
 	}
 	return []string{name}
-}
-
-// notLast leaves out the last record of the dataset's log: without it the dataset is as if its run had been killed, which
-// nothing in it can tell.
-func (p *proving) notLast(names []string) []string {
-	last := 0
-	for i, name := range names {
-		if strings.Contains(name, "/dataset/") {
-			last = i
-		}
-	}
-	return slices.Delete(names, last, last+1)
 }
 
 // editReject changes the reason of one Reject.

@@ -74,6 +74,10 @@ func TestVerifySeesThroughForgedLogs(t *testing.T) {
 			made.virtual.t = t
 			made.linked(p.root)
 			rng := rand.New(rand.NewPCG(seed, 1))
+			kept := filepath.Join(t.TempDir(), "kept.json")
+			if err := os.WriteFile(kept, p.get(p.lastCertificate()), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			name := ""
 			for _, n := range p.names(func(n string) bool { return strings.HasPrefix(n, tt.in) && !strings.Contains(path.Base(n), "r0") }) {
 				if file, changed := p.rewrite(n, func(s *sheet) bool { return tt.change(rng, s) }); changed {
@@ -95,15 +99,22 @@ func TestVerifySeesThroughForgedLogs(t *testing.T) {
 			if !got || e.code == exitIncompatible {
 				t.Errorf("seed %d: %s in %s: exit code %d, found %v, want %q; %s", seed, tt.name, name, e.code, v.Findings, tt.want, e.stderr)
 			}
+			// A certificate that is kept elsewhere was not written anew with them.
+			if v, e := p.verified("--quick", "--certificate", kept); e.code != exitIncompatible || v.Certificate == nil || v.Certificate.State != certWrong {
+				t.Errorf("seed %d: %s: exit code %d for a certificate of other logs: %+v; %s", seed, tt.name, e.code, v.Certificate, e.stderr)
+			}
 		})
 	}
 }
 
 // forge changes what the logs say of a file that was committed with a Part, and writes all that follows from it anew: the
-// totals, the sums and chains of all records, and the heads and tables of runs that ended.
+// totals, the sums and chains of all records, and the heads and tables of runs that ended. The certificates go.
 func (p *proving) forge(name string, change func(*chatferry.PartFile)) {
 	p.t.Helper()
 	format := p.get(formatFile)
+	for _, name := range p.certificates() {
+		p.put(name, nil)
+	}
 	var delta checkpoint.TableTotals
 	var table chatferry.Table
 	var kind chatferry.FileKind

@@ -132,11 +132,16 @@ var provingShapes = []struct {
 func (p *proving) verified(more ...string) (verified, ended) {
 	p.t.Helper()
 	e := p.program(p.t.Context(), append([]string{"verify", p.root, "--json"}, more...)...)
-	var v verified
+	return p.answer(e), e
+}
+
+// answer is the object that the verb printed.
+func (p *proving) answer(e ended) (v verified) {
+	p.t.Helper()
 	if err := json.Unmarshal([]byte(e.stdout), &v); err != nil {
 		p.t.Fatalf("seed %d: %v: %s%s", p.seed, err, e.stdout, e.stderr)
 	}
-	return v, e
+	return v
 }
 
 func (p *proving) mustBeSound() verified {

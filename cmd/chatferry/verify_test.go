@@ -19,6 +19,9 @@ func TestVerifyOfSoundDatasets(t *testing.T) {
 		if v.PartsProven != v.Parts || v.Parts == 0 || !v.Complete && shape.name != "trial" {
 			t.Errorf("seed %d, %s: %d of %d parts are proven, complete: %v", seed, shape.name, v.PartsProven, v.Parts, v.Complete)
 		}
+		if v.Certificate == nil || v.Certificate.State != certCurrent {
+			t.Errorf("seed %d, %s: the certificate is %+v", seed, shape.name, v.Certificate)
+		}
 		one[shape.name] += v.OneRowEach["chats"]
 		if loose := shape.name == "loose" || shape.name == "trial"; loose != (len(v.OneRowEach) == 0) {
 			t.Errorf("seed %d, %s: streams with one row for each key: %v", seed, shape.name, v.OneRowEach)

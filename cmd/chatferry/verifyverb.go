@@ -20,6 +20,8 @@ func newVerifyCommand(a *app) *cobra.Command {
 	var quick toggle
 	var sample share
 	var deep deepFlags
+	var proof certificateProof
+	var state string
 	cmd := &cobra.Command{
 		Use:   "verify [ROOT]",
 		Short: "Prove from its files and logs alone, or against its source, that a dataset is whole",
@@ -29,11 +31,17 @@ func newVerifyCommand(a *app) *cobra.Command {
 			"network is needed, but for a bucket. Nothing is changed, and a run that works meanwhile is not disturbed.\n\n" +
 			"The exit code is 0 if all is as it should be, 7 if something differs, and 8 if the logs themselves are damaged. All that is " +
 			"found is named.\n\n" +
+			"With --certificate, the dataset is held against a certificate that a run wrote and that was kept elsewhere, which shows what " +
+			"the logs cannot: that their own end was cut off, or that they were written anew. With --key, its signature is checked, which " +
+			"stands in a file of the same name that ends in .sig.\n\n" +
+			"A verification that was stopped goes on where it was when it is called again: what was proven is kept outside of the dataset until " +
+			"it is done. Files that have changed meanwhile are read.\n\n" +
 			"With --quick, only the logs and the names and sizes of the files are looked at. With --sample, that share of the files is " +
 			"read; those of records that belong together are taken together, and the same share is always the same files.\n\n" +
 			deepHelp,
 		Example: `  chatferry verify /data/acme
   chatferry verify s3://lake/acme --quick
+  chatferry verify /data/acme --certificate acme-2026.json --key acme.pub
   chatferry verify /data/acme --sample 5% --json
   chatferry verify /data/acme --deep --from /dumps/acme
   chatferry verify /data/acme --deep --from zendesk://acme --refetch 1000`,
@@ -53,13 +61,18 @@ func newVerifyCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.verify(cmd.Context(), root, s, bool(quick), float64(sample), a.deepLook(cmd, args, &deep, float64(sample)))
+			return a.verify(cmd.Context(), root, s, asked{
+				quick: bool(quick), sample: float64(sample), proof: proof, state: state,
+				look: a.deepLook(cmd, args, &deep, float64(sample)),
+			})
 		},
 	}
 	cmd.Flags().Var(&switchFlag{&quick}, "quick", "only the logs, and the names and sizes of the files")
 	cmd.Flags().Lookup("quick").NoOptDefVal = "true"
 	cmd.Flags().Var(&shareFlag{&sample}, "sample", "read that share of the files")
 	deep.add(cmd.Flags())
+	proof.addFlags(cmd.Flags())
+	cmd.Flags().Var(&plainFlag{&state, "FILE"}, "state", "keep what is proven there until the verification is done; none keeps nothing (default below ~/.cache/chatferry)")
 	addFlags(cmd.Flags(), []string{"memory-limit", "progress", "json"})
 	addFlags(cmd.Flags(), placeFlags)
 	return cmd
@@ -76,11 +89,23 @@ type shareFlag struct{ *share }
 func (f *shareFlag) String() string { return "" }
 func (f *shareFlag) Type() string   { return "P%" }
 
-// verify verifies a dataset and tells what was found. What is sound is then held against its source by look, if that is not
-// nil.
-func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, sample float64, look deepLook) error {
+// asked is what one call of verify is to do.
+type asked struct {
+	quick  bool
+	sample float64
+	proof  certificateProof
+	state  string   // where what is proven is kept
+	look   deepLook // holds what is sound against its source; nil: it is not asked for
+}
+
+// verify verifies a dataset and tells what was found.
+func (a *app) verify(ctx context.Context, root string, s *settings, q asked) error {
 	ctx, request, finish := a.stoppableAtOnce(ctx)
 	defer finish()
+	given, err := q.proof.read(ctx, s)
+	if err != nil {
+		return err
+	}
 	t, err := a.openTarget(ctx, root, &s.Config)
 	if err != nil {
 		return err
@@ -88,22 +113,29 @@ func (a *app) verify(ctx context.Context, root string, s *settings, quick bool, 
 	t.logs = checkpoint.Unpacked(t.logs) // copies prove nothing
 	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
 	shown := a.newVerifyProgress(s, t.root)
+	kept := a.remember(t, q.state)
 	r, err := verify.Run(ctx, verify.Options{
-		Load: t.load, Store: t.store, Contents: t.contents, Quick: quick, Sample: sample,
-		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Now: a.now,
+		Load: t.load, Store: t.store, Contents: t.contents, Quick: q.quick, Sample: q.sample,
+		MemoryLimit: int64(s.MemoryLimit), Progress: shown.draw, Memory: kept.open, Now: a.now,
 	})
+	if kerr := kept.end(err != nil); err == nil {
+		err = kerr
+	}
 	if errors.Is(err, verify.ErrNoDataset) {
 		_, err = t.mustLoad(ctx)
 	}
 	var against *deepened
-	if err == nil && look != nil && r.Sound() {
-		against, err = look(ctx, t, shown)
+	if err == nil && q.look != nil && r.Sound() {
+		against, err = q.look(ctx, t, shown)
 	}
 	shown.end()
 	if err != nil {
 		return request.reason(err)
 	}
-	v := verification(t.root, r, quick, sample)
+	v := verification(t.root, r, q.quick, q.sample)
+	if err := v.certified(ctx, t, given); err != nil {
+		return request.reason(err)
+	}
 	v.against(against)
 	err = v.verdict()
 	v.OK, v.ExitCode, v.Error = err == nil, exitCode(err), resultErrorOf(err)

@@ -36,6 +36,7 @@ func (m *markdown) about(r *Report) {
 		{"Dataset", r.Root + " (" + r.Dataset + ")"},
 		{"Source", strings.Join(r.Sources, ", ")},
 		{"Streams asked for", r.Only},
+		{"Certificate", r.Certificate},
 		{"Watermark", r.Watermark},
 	}
 	if !r.Begun.IsZero() {

@@ -23,6 +23,7 @@ type Facts struct {
 	// to show.
 	Resume, Rejects string
 	Quarantine      []Quarantined
+	Certificate     string // of the last run that ended, and whether it is signed; empty: there is none
 	// Differs is what contradicts the logs: books that do not close, or a file that is not there. Checked says that the
 	// files were looked for.
 	Differs error
@@ -48,19 +49,20 @@ const (
 
 // Report is all that a page shows.
 type Report struct {
-	Verdict   Verdict   `json:"verdict"`
-	Root      string    `json:"root"`
-	Dataset   string    `json:"dataset"` // its UUID
-	Sources   []string  `json:"sources"`
-	Watermark string    `json:"watermark,omitempty"` // every change before it was read; of accounts
-	Made      time.Time `json:"made"`
-	Version   string    `json:"version"`  // of the program that made the report
-	Versions  []string  `json:"versions"` // of the programs that worked on the dataset
-	Begun     time.Time `json:"begun,omitzero"`
-	Ended     time.Time `json:"ended,omitzero"`
-	WorkedS   float64   `json:"worked_s"` // of all runs, without the pauses between them
-	Trial     bool      `json:"trial,omitempty"`
-	Only      string    `json:"only_streams,omitempty"` // that were asked for, if not all were
+	Verdict     Verdict   `json:"verdict"`
+	Root        string    `json:"root"`
+	Dataset     string    `json:"dataset"` // its UUID
+	Sources     []string  `json:"sources"`
+	Certificate string    `json:"certificate,omitempty"`
+	Watermark   string    `json:"watermark,omitempty"` // every change before it was read; of accounts
+	Made        time.Time `json:"made"`
+	Version     string    `json:"version"`  // of the program that made the report
+	Versions    []string  `json:"versions"` // of the programs that worked on the dataset
+	Begun       time.Time `json:"begun,omitzero"`
+	Ended       time.Time `json:"ended,omitzero"`
+	WorkedS     float64   `json:"worked_s"` // of all runs, without the pauses between them
+	Trial       bool      `json:"trial,omitempty"`
+	Only        string    `json:"only_streams,omitempty"` // that were asked for, if not all were
 
 	Streams    []Stream      `json:"streams"`
 	All        Stream        `json:"all"`
@@ -162,7 +164,7 @@ func New(d *checkpoint.Dataset, f *Facts) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{
-		Root: f.Root, Dataset: d.UUID(), Sources: append([]string{}, f.Sources...), Made: f.Now.UTC(), Version: f.Version, Rejects: f.Rejects,
+		Root: f.Root, Dataset: d.UUID(), Certificate: f.Certificate, Sources: append([]string{}, f.Sources...), Made: f.Now.UTC(), Version: f.Version, Rejects: f.Rejects,
 		Versions: []string{}, Excluded: []Excluded{}, Doubts: []Doubt{}, NotGiven: []NotGiven{}, Tables: []Table{},
 		NotHeld: []chatferry.Stream{}, Streams: []Stream{}, Quarantine: append([]Quarantined{}, f.Quarantine...), Checked: f.Checked,
 	}

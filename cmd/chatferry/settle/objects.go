@@ -40,17 +40,8 @@ func (o *objects) Open(ctx context.Context, name string) (DerivedFile, error) {
 }
 
 func (o *objects) Write(ctx context.Context, name string, pieces ...[]byte) error {
-	full, data := o.name(name), bytes.Join(pieces, nil)
-	_, err := o.bucket.PutIfAbsent(ctx, full, data)
-	if errors.Is(err, objectstore.ErrExist) {
-		// It takes the place of what is there, unless that is what was to be written.
-		var there []byte
-		var info objectstore.Info
-		if there, info, err = o.bucket.Get(ctx, full); err == nil && !bytes.Equal(there, data) {
-			_, err = o.bucket.PutIfMatch(ctx, full, data, info.ETag)
-		}
-	}
-	return o.explain("write", full, err)
+	full := o.name(name)
+	return o.explain("write", full, objectstore.Replace(ctx, o.bucket, full, bytes.Join(pieces, nil)))
 }
 
 func (o *objects) Remove(ctx context.Context, name string) error {

@@ -19,6 +19,9 @@
 // nothing about rows that are out of order. Keys are compared by 128 bits of their SHA-256, in as many passes over the key
 // columns as the memory limit asks for.
 //
+// What is proven of a group depends on its files and on the books of its Parts alone. A verification that was stopped may so
+// recall it (Memory), if neither has changed since.
+//
 // A dataset on which a run works is verified as of the logs when it began: what seems missing or left over is looked for
 // again, in the logs as they are at the end.
 //

@@ -175,13 +175,18 @@ func (t *groupTally) reject(f *checkpoint.InventoryFile, r *chatferry.Reject) er
 	return nil
 }
 
+// partPlace names a Part among the places of findings.
+func partPlace(id checkpoint.PartID, stream chatferry.Stream) string {
+	return fmt.Sprintf("part %d of shard %s (%s)", id.Seq, id.Shard, stream)
+}
+
 // close holds the recomputed books against those of the log.
 func (t *groupTally) close(g *group) {
 	for _, id := range g.parts {
 		want, _ := t.v.d.PartBooks(id)
 		got := t.books[id]
 		got.Read, got.Loaded.Bytes = want.Read, want.Loaded.Bytes
-		place := fmt.Sprintf("part %d of shard %s (%s)", id.Seq, id.Shard, t.streams[id])
+		place := partPlace(id, t.streams[id])
 		differs := func(what string, a, b chatferry.Tally) bool {
 			if a == b {
 				return false

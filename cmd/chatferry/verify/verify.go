@@ -28,6 +28,10 @@ type Options struct {
 	// MemoryLimit is that of the process; 0: 512 MiB. Verifying takes about three quarters of it.
 	MemoryLimit int64
 
+	// Memory returns what earlier verifications of the dataset proved that were stopped, and keeps what this one proves; nil:
+	// all is read. It is asked once the logs are read.
+	Memory func(context.Context, *checkpoint.Dataset) (*Memory, error)
+
 	Progress func(Progress)   // nil: none. It is called by one goroutine at a time
 	Now      func() time.Time // nil: time.Now, for the report alone
 }
@@ -62,6 +66,9 @@ type Report struct {
 	Unsettled   []chatferry.Stream         // of which keys may have several rows
 	Visitors    int64                      // rows of chat_visitors, of different visitors each
 
+	Recalled int64     // of ReadFiles, those that an earlier call read that was stopped
+	Since    time.Time // when the first of them began
+
 	Awaited int64 // files that are committed, or about to be, and not published yet
 	Leaving int64 // files that were replaced, or are given up, and are to be removed
 	Moved   int64 // files that a run retired meanwhile
@@ -93,6 +100,7 @@ type verifier struct {
 	report  Report
 	found   findings
 	unsure  suspects
+	memory  *Memory // nil: nothing is recalled or kept
 
 	mu     sync.Mutex // of what follows, and of the report while groups are read
 	broken map[string]bool
@@ -211,6 +219,9 @@ func (v *verifier) corrupt(err error) {
 
 // read reads the files, group by group.
 func (v *verifier) read(ctx context.Context) error {
+	if err := v.recall(ctx); err != nil {
+		return err
+	}
 	var chosen []*group
 	for _, g := range groupsOf(v.d) {
 		if g.chosen(v.o.Sample) {
@@ -223,7 +234,7 @@ func (v *verifier) read(ctx context.Context) error {
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(v.workers)
 	for _, g := range chosen {
-		work.Go(func() error { return v.readGroup(ctx, g) })
+		work.Go(func() error { return v.proveGroup(ctx, g) })
 	}
 	return work.Wait()
 }
