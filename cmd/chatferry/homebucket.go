@@ -63,7 +63,7 @@ func (h *bucketHome) size(ctx context.Context, name string) (int64, error) {
 // sizes lists what is there: one request for each thousand files, where size takes one for each.
 func (h *bucketHome) sizes(ctx context.Context) (func(string) (int64, error), error) {
 	there := map[string]int64{}
-	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/"} {
+	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/", checkpoint.Folder + "/replayed/"} {
 		for info, err := range h.bucket.List(ctx, prefix, "") {
 			if err != nil {
 				return nil, objectstore.Explain("list", h.bucket.URI(prefix), err)
