@@ -66,7 +66,9 @@ func TestMoves(t *testing.T) {
 		}
 	}
 	ledger := chatferry.PartFile{Kind: chatferry.FileLedger, Rows: 1, E: out.D}
-	if err := errors.Join(p.add(&body, 1, rows, span, "two rows"), p.add(&body, 1, ledger, span, "an entry"), p.store.sealed()); err != nil {
+	evidence := chatferry.PartFile{Kind: chatferry.FileReplayed, Rows: 1, E: replayed.D}
+	if err := errors.Join(p.add(&body, 1, rows, span, "two rows"), p.add(&body, 1, ledger, span, "an entry"),
+		p.add(&body, 1, evidence, span, "the reject"), p.store.sealed()); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.run.Replace(ctx, body); err != nil {
@@ -98,6 +100,7 @@ func TestMoves(t *testing.T) {
 	}
 	want := []string{
 		Folder + "/ledger/r000000000001-000000000001.parquet of generation 1, stream chats",
+		Folder + "/replayed/r000000000001-000000000001.ndjson.zst of generation 1, stream chats",
 		"tables/chat_history/part-000000000001-000000000001.parquet of generation 0, stream chats",
 		"tables/chats/part-r000000000001-000000000001.parquet of generation 1, stream chats",
 	}
