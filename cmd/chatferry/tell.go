@@ -70,6 +70,9 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			err = c.verdict(err)
 		}
 	}
+	if c.replay != nil {
+		r.Replay = c.replay.result()
+	}
 	r.Ignored = c.from.passedOver()
 	r.ExitCode, _ = gravest(err)
 	if err == nil {
@@ -100,7 +103,10 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 // partial returns the error of a run that came to its end and put something aside.
 func (e exceptions) partial() error {
 	var what []string
-	if e.quarantined > 0 {
+	switch {
+	case e.quarantined > 0 && e.replayed:
+		what = append(what, "in quarantine there "+isOrAre(e.quarantined)+" still "+countOf(e.quarantined, "record"))
+	case e.quarantined > 0:
 		what = append(what, countOf(e.quarantined, "record")+" went to quarantine")
 	}
 	if e.doubts > 0 {
