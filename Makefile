@@ -98,7 +98,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v -run 'Sweep|Lossless' ./cmd/chatferry/endtoend -sweep-all -sweep-pairs 2000 -lossless-rounds 200
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
 	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
-	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
+	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000 -settle-replay-kills 500
 	$(TEST) -timeout 0 -v ./load/s3 -s3-seeds 20000
 	$(TEST) -timeout 0 -v -run Verify ./cmd/chatferry -verify-damage 20000 -verify-clean 1000
 	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
