@@ -108,7 +108,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	@set -e; for t in ./extract/dump:FuzzLines ./extract/dump:FuzzDocuments ./extract/dump:FuzzCSV ./extract/dump:FuzzCompressed \
-		./transform:FuzzDecode ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
+		./transform:FuzzDecode ./transform:FuzzRepair ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
 		./load:FuzzReadQuarantine ./extract/api:FuzzCut ./extract/api:FuzzPosition ./extract/api:FuzzProveWhole ./extract/api:FuzzVisitorPosition \
 		./extract/api:FuzzFetchAddress ./extract/rehearsal/faults:FuzzParse ./extract/rehearsal/chatapi:FuzzRequest; do \
 		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) "$${t%:*}"; done

@@ -128,27 +128,6 @@ func (r *rule) prepare() error {
 	if r.patch, err = jsonpatch.DecodePatch(text); err != nil {
 		return fmt.Errorf("its patch cannot be read: %w", err)
 	}
-	for i, op := range r.patch {
-		if err := checkOperation(op); err != nil {
-			return fmt.Errorf("operation %d of its patch: %w", i+1, err)
-		}
-	}
-	return nil
-}
-
-// checkOperation refuses what is no operation of RFC 6902 before it meets a record.
-func checkOperation(op jsonpatch.Operation) error {
-	needs := map[string]string{"add": "value", "replace": "value", "test": "value", "remove": "", "move": "from", "copy": "from"}
-	member, known := needs[op.Kind()]
-	if !known {
-		return fmt.Errorf("op is %q, it can be add, copy, move, remove, replace or test", op.Kind())
-	}
-	if _, err := op.Path(); err != nil {
-		return errors.New("it has no path")
-	}
-	if member != "" && op[member] == nil {
-		return fmt.Errorf("it has no %s", member)
-	}
 	return nil
 }
 
