@@ -17,28 +17,7 @@ import (
 // Rejects become rows and rows are excluded: the books of the Part, the Shard and the Stream follow.
 func TestMoves(t *testing.T) {
 	ctx := t.Context()
-	disk := faultfs.NewDisk()
-	p := stopAt(t, disk, workload{shards: 1, parts: 2}, 0)
-	s := p.shard(0)
-	l, err := p.run.openShard(ctx, &s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part, err := p.stagePart(l, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rejects := chatferry.PartFile{
-		Kind: chatferry.FileQuarantine, Name: Folder + "/quarantine/000000000001-000000000001.ndjson.zst",
-		Staging: stagingFolder + "/000000000001.e1.000000000001.quarantine.q.tmp", Rows: 1, E: part.Books.Quarantined.D,
-	}
-	if rejects, err = p.store.stageAs(rejects, []byte("a reject")); err != nil {
-		t.Fatal(err)
-	}
-	part.Files = append(part.Files, rejects)
-	if err := errors.Join(p.store.sealed(), l.Commit(ctx, part)); err != nil {
-		t.Fatal(err)
-	}
+	disk, p, part := withReject(t)
 
 	// The Reject is replayed, and the first row turns out to be one that is not carried over.
 	replayed := part.Books.Quarantined
