@@ -83,12 +83,12 @@ type replay struct {
 	settle.Replay
 	rules   *repair.Rules // nil: the records are converted as they are
 	name    string        // of their file
-	outlook *settle.Outlook
+	outlook *settle.Outlook // nil: it is not known yet
 }
 
 // newReplay reads the file of rules.
 func newReplay(filter rejectFilter, file string) (*replay, error) {
-	r := &replay{Replay: settle.Replay{Meant: filter.meets}, outlook: &settle.Outlook{}}
+	r := &replay{Replay: settle.Replay{Meant: filter.meets}}
 	if file == "" {
 		return r, nil
 	}

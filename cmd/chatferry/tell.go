@@ -70,15 +70,15 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			err = c.verdict(err)
 		}
 	}
-	if c.replay != nil {
-		r.Replay = c.replay.result()
-	}
 	r.Ignored = c.from.passedOver()
 	r.ExitCode, _ = gravest(err)
 	if err == nil {
 		r.ExitCode = exitDone
 	}
 	r.OK = err == nil
+	if c.replay != nil && (r.ExitCode == exitDone || r.ExitCode == exitPartial) {
+		r.Replay = c.replay.result() // else it may not have come about
+	}
 	r.Trial = c.Limit > 0
 	r.Error = resultErrorOf(err)
 	r.QuarantineCommand = c.environment.command("quarantine", "list", c.t.root)
