@@ -102,6 +102,7 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v ./load/s3 -s3-seeds 20000
 	$(TEST) -timeout 0 -v -run Verify ./cmd/chatferry -verify-damage 20000 -verify-clean 1000
 	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
+	$(TEST) -timeout 0 -v -run ReplayKilled ./cmd/chatferry/endtoend -replay-kills 500
 	$(TEST) -timeout 0 -v -run S3KilledAtRandom ./cmd/chatferry/endtoend -s3-kills 500
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m

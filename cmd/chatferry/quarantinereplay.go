@@ -81,8 +81,8 @@ func newQuarantineReplayCommand(a *app) *cobra.Command {
 // replay is a replay of records in quarantine, as it was asked for.
 type replay struct {
 	settle.Replay
-	rules   *repair.Rules // nil: the records are converted as they are
-	name    string        // of their file
+	rules   *repair.Rules   // nil: the records are converted as they are
+	name    string          // of their file
 	outlook *settle.Outlook // nil: it is not known yet
 }
 
