@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"chatferry/checkpoint/objectstore/realserver"
 )
 
 var replayKills = flag.Int("replay-kills", 5, "how often a replay of records in quarantine is killed at random")
@@ -39,7 +41,7 @@ func newReplayRig(t *testing.T) *replayRig {
 	writeFile(t, r.dump, "chats/a.ndjson", []byte(chats.String()))
 	writeFile(t, r.dump, "agents/a.ndjson", []byte(`{"id":1,"display_name":"a"}`+"\n"+`{"id":2,"id":3}`+"\n"))
 	writeFile(t, dir, "rules.yaml", []byte("rules: [{for: {code: duplicate_key}, duplicate_keys: last}]\n"))
-	if e := call(t, "", "run", "--from", r.dump, "--to", r.base, "--lanes", "1", "--max-bad-records", "100%", "--progress", "none"); e.code != 4 {
+	if e := call(t, "", r.run(r.base)...); e.code != 4 {
 		t.Fatalf("the run ended with %d: %s", e.code, e.stderr)
 	}
 	root, count := filepath.Join(dir, "undisturbed"), filepath.Join(dir, "count")
@@ -56,6 +58,10 @@ func newReplayRig(t *testing.T) *replayRig {
 	}
 	r.want = treeOf(t, root)
 	return r
+}
+
+func (r *replayRig) run(root string) []string {
+	return []string{"run", "--from", r.dump, "--to", root, "--lanes", "1", "--max-bad-records", "100%", "--progress", "none"}
 }
 
 func (r *replayRig) replay(root string) []string {
@@ -77,9 +83,7 @@ func TestReplayKilledAtRandom(t *testing.T) {
 	rng := rand.New(rand.NewPCG(*killsSeed, 13))
 	between := map[string]func(root string) []string{
 		"nothing": nil,
-		"run": func(root string) []string {
-			return []string{"run", "--from", r.dump, "--to", root, "--progress", "none"}
-		},
+		"run":     r.run,
 		"resume":  func(root string) []string { return []string{"resume", root, "--progress", "none"} },
 		"compact": func(root string) []string { return []string{"compact", root, "--progress", "none"} },
 		"replay":  r.replay,
@@ -119,5 +123,35 @@ func TestReplayKilledAtRandom(t *testing.T) {
 		if err := os.RemoveAll(root); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// In a bucket of a real server a replay leaves the objects that it leaves on a disk, and no upload.
+func TestReplayOnS3(t *testing.T) {
+	r := newReplayRig(t)
+	server := realserver.Start(t)
+	useServer(t, server)
+	t.Setenv("CHATFERRY_TMP_DIR", t.TempDir())
+	root := "s3://" + server.Bucket + "/replayed"
+	for _, args := range [][]string{r.run(root), r.replay(root), r.replay(root)} {
+		if e := call(t, "", args...); e.code != 4 {
+			t.Fatalf("%v ended with %d: %s%s", args, e.code, e.stdout, e.stderr)
+		}
+	}
+	bucket := server.Open(t, "replayed")
+	if got := objects(t, bucket); !maps.Equal(got, r.want) {
+		t.Errorf("%d objects are left, on a disk %d files, or they differ", len(got), len(r.want))
+	}
+	if open := uploadsOf(t, bucket); len(open) > 0 {
+		t.Errorf("uploads are open: %v", open)
+	}
+	if e := call(t, "", "verify", root, "--progress", "none"); e.code != 0 {
+		t.Errorf("verify ended with %d: %s%s", e.code, e.stdout, e.stderr)
+	}
+	if e := call(t, "", "discard", root, "--yes"); e.code != 0 {
+		t.Errorf("discard ended with %d: %s", e.code, e.stderr)
+	}
+	if left := objects(t, bucket); len(left) > 0 {
+		t.Errorf("discard left %v", left)
 	}
 }

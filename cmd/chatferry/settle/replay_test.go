@@ -128,7 +128,7 @@ func (w *world) checkReplayed(ctx context.Context) error {
 // newReplaySweep carries an account, settled, and tells what an undisturbed replay makes of it.
 func newReplaySweep(t *testing.T, f *feed) *sweep {
 	t.Helper()
-	s := &sweep{disk: faultfs.NewDisk(), world: &world{feed: f}, thin: 3}
+	s := &sweep{disk: faultfs.NewDisk(), world: &world{feed: f}, thin: 5}
 	s.fsys = s.disk.Process(nil)
 	if _, err := s.carry(t.Context()); err != nil {
 		t.Fatal(err)
