@@ -234,6 +234,7 @@ func (a *app) printGroups(root string, groups []rejectGroup, replayed []replayed
 	if len(groups) > 0 {
 		first := groups[0]
 		fmt.Fprintf(&b, "\nTo see the bytes of one:\n  %s\n", a.command("quarantine", "show", root, first.Examples[0].Place))
+		fmt.Fprintf(&b, "To convert them anew, after a fix of the program or by rules:\n  %s\n", a.command("quarantine", "replay", root, "--dry-run"))
 	}
 	if len(replayed) > 0 {
 		b.WriteString("\nOut of quarantine by now:\n")

@@ -131,11 +131,20 @@ func (r *replay) look(ctx context.Context, d *checkpoint.Dataset, t *target) (er
 	return nil
 }
 
-// run carries the replay out, once the run owns the dataset. What was in progress when the run began is done by then.
+// run carries the replay out, once the run owns the dataset. What was in progress when the run began is done by then, and
+// what is left for this replay may be less.
 func (r *replay) run(ctx context.Context, c *carriage, run *checkpoint.Run) error {
 	defer c.tracker.SetState("")
-	o := c.settleOptions(run)
-	report, err := r.Run(ctx, o)
+	if all := c.before.Replaces(); len(all) > 0 && !all[len(all)-1].Done {
+		d, err := c.t.mustLoad(ctx)
+		if err == nil {
+			r.outlook, err = r.Look(ctx, d, c.t.store)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	report, err := r.Run(ctx, c.settleOptions(run))
 	if err != nil {
 		return fmt.Errorf("quarantine replay: %w", err)
 	}

@@ -134,7 +134,7 @@ type candidate struct {
 	stays       *chatferry.Fault // why it stays; nil: it leaves
 }
 
-// What is converted at a time. It fixes where row groups may end, and so the bytes of files.
+// What is held and converted at a time. It fixes where row groups may end, and so the bytes of files.
 const (
 	replayRecords = 1000
 	replayBytes   = 4 << 20
@@ -166,13 +166,14 @@ func (p *replayer) eachPage(ctx context.Context, u *unit, visit func(*unit, []ca
 			if err != nil {
 				return err
 			}
-			if n := len(page); n > 0 && (n == replayRecords || bytes+len(c.raw) > replayBytes || !c.follows(&page[n-1])) {
+			size := max(len(c.raw), len(c.Raw))
+			if n := len(page); n > 0 && (n == replayRecords || bytes+size > replayBytes || !c.follows(&page[n-1])) {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
 			page = append(page, c)
-			bytes += len(c.raw)
+			bytes += size
 			return nil
 		})
 		if err != nil {
