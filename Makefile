@@ -99,18 +99,19 @@ soak: ## the long versions of all sweeps, schedules and kills: hours
 	$(TEST) -timeout 0 -v -run Deep ./cmd/chatferry/endtoend -plants-all
 	$(TEST) -timeout 0 -v -run Account ./cmd/chatferry/endtoend -account-all -account-kills 500
 	$(TEST) -timeout 0 -v -run "Account|LongRun|TokenRevoked" ./cmd/chatferry -account-seeds 2000 -account-chats 100000 -account-all
-	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000
+	$(TEST) -timeout 0 -v ./cmd/chatferry/settle -settle-stride 1 -settle-seeds 2000 -settle-replay-kills 500
 	CHATFERRY_SOAK=1 $(TEST) -timeout 0 -v -run AgainstEncodingJSON ./transform
 	$(TEST) -timeout 0 -v ./load/s3 -s3-seeds 20000
 	$(TEST) -timeout 0 -v -run Verify ./cmd/chatferry -verify-damage 20000 -verify-clean 1000
 	$(TEST) -timeout 0 -v -run Readers ./cmd/chatferry/endtoend -readers-stops 0
+	$(TEST) -timeout 0 -v -run ReplayKilled ./cmd/chatferry/endtoend -replay-kills 500
 	$(TEST) -timeout 0 -v -run S3KilledAtRandom ./cmd/chatferry/endtoend -s3-kills 500
 	$(MAKE) crash KILLS=1000
 	$(MAKE) fuzz FUZZTIME=10m
 
 fuzz: ## fuzz what parses, FUZZTIME each
 	@set -e; for t in ./extract/dump:FuzzLines ./extract/dump:FuzzDocuments ./extract/dump:FuzzCSV ./extract/dump:FuzzCompressed \
-		./transform:FuzzDecode ./transform:FuzzAgainstEncodingJSON ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
+		./transform:FuzzDecode ./transform:FuzzAgainstEncodingJSON ./transform:FuzzRepair ./transform:FuzzCSV ./transform:FuzzSecrets ./checkpoint:FuzzDecodeRecord ./checkpoint:FuzzFold \
 		./load:FuzzReadQuarantine ./extract/api:FuzzCut ./extract/api:FuzzPosition ./extract/api:FuzzProveWhole ./extract/api:FuzzVisitorPosition \
 		./extract/api:FuzzFetchAddress ./extract/rehearsal/faults:FuzzParse ./extract/rehearsal/chatapi:FuzzRequest; do \
 		$(GO) test -run '^$$' -fuzz "^$${t#*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s "$${t%:*}"; done

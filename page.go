@@ -9,6 +9,15 @@ type Record struct {
 
 	// Fault is set by the Source when it could not cut a whole record here; Transform makes a Reject of it.
 	Fault *Fault
+	// Original describes the bytes as they were cut, where a rule has changed Raw since; nil: Raw is as it was cut. It is
+	// what the books count, and what _raw_sha256 is of.
+	Original *Original
+}
+
+// Original is what is told of a record's bytes as they were cut.
+type Original struct {
+	Len    int64
+	SHA256 SHA256
 }
 
 // Fault says why a record became a Reject. Code is one of the Code constants; Reason is a sentence without the

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// FileKind says what a file of a Part holds.
+// FileKind says what a file of a dataset holds.
 type FileKind string
 
 // The FileKinds.
@@ -14,6 +14,7 @@ const (
 	FileRows       FileKind = "rows"       // Parquet rows of one table
 	FileLedger     FileKind = "ledger"     // Parquet, LedgerEntry rows
 	FileQuarantine FileKind = "quarantine" // NDJSON in zstd, one Reject a line
+	FileReplayed   FileKind = "replayed"   // the same, of Rejects that left the quarantine since
 )
 
 // PartFile is one file of a Part, as it stands in the log. It was read back before it got here.

@@ -155,6 +155,9 @@ func (a *account) check(r *Replace) (map[PartID]chatferry.Books, error) {
 		}
 		sum.file(&f.PartFile, 1)
 	}
+	if err := checkRule(r); err != nil {
+		return nil, err
+	}
 	books := map[PartID]chatferry.Books{}
 	for i := range r.Moves {
 		m := &r.Moves[i]
@@ -183,11 +186,12 @@ func (a *account) checkSpan(span PartSpan) error {
 	return nil
 }
 
-// The names of files that replaces add: rows of a table, ledger, quarantine.
+// The names of files that replaces add: rows of a table, ledger, quarantine, what left the quarantine.
 var addedForms = map[chatferry.FileKind]*regexp.Regexp{
 	chatferry.FileRows:       regexp.MustCompile(`^tables/([a-z0-9_]+)/part-r(\d{12})-(\d{12})\.parquet$`),
 	chatferry.FileLedger:     regexp.MustCompile(`^_chatferry/ledger()/r(\d{12})-(\d{12})\.parquet$`),
 	chatferry.FileQuarantine: regexp.MustCompile(`^_chatferry/quarantine()/r(\d{12})-(\d{12})\.ndjson\.zst$`),
+	chatferry.FileReplayed:   regexp.MustCompile(`^_chatferry/replayed()/r(\d{12})-(\d{12})\.ndjson\.zst$`),
 }
 
 // checkAdded checks what a file that a replace adds says about itself.
@@ -208,6 +212,26 @@ func checkAdded(f *AddedFile, generation uint64) error {
 		return fmt.Errorf("it adds %s, which is not staged", f.Name)
 	case f.Rows < 0 || f.Size <= 0:
 		return fmt.Errorf("it adds %s with %d rows in %d bytes", f.Name, f.Rows, f.Size)
+	}
+	return nil
+}
+
+// checkRule sees that a rule is the one that its SHA-256 names, and that there are records which it can have changed: those
+// that leave the quarantine, of which the bytes as they were cut stay in a file.
+func checkRule(r *Replace) error {
+	switch {
+	case r.Rule == nil:
+		return nil
+	case sumOf([]byte(r.Rule.Text)) != r.Rule.SHA256:
+		return errors.New("its rule is not the one that its SHA-256 names")
+	}
+	for i := range r.Moves {
+		if r.Moves[i].From != Quarantined {
+			return fmt.Errorf("its rule is for records in quarantine, but it moves records from %q", r.Moves[i].From)
+		}
+	}
+	if len(r.Moves) == 0 {
+		return errors.New("it has a rule and moves no record")
 	}
 	return nil
 }

@@ -13,9 +13,10 @@ import (
 //	rows of a Stream's parent table      = moves into loaded - moves out of it
 //	entries of the ledger                = moves into excluded and superseded - moves out of them
 //	lines of the quarantine              = moves into quarantined - moves out of it
+//	lines of what was replayed           = moves out of quarantined - moves into it
 //	rows of every table of a Stream      = 0 where no record of that Stream moves
 //
-// in counts, and for the first three in digests too.
+// in counts, and for all but the last in digests too.
 type balance struct {
 	files map[string]chatferry.Tally // by what they hold
 	moved map[string]chatferry.Tally
@@ -27,6 +28,7 @@ type balance struct {
 const (
 	heldLedger     = "the ledger"
 	heldQuarantine = "the quarantine"
+	heldReplayed   = "what was replayed"
 )
 
 func newBalance() *balance {
@@ -42,6 +44,8 @@ func (b *balance) file(f *chatferry.PartFile, sign int64) {
 	switch f.Kind {
 	case chatferry.FileQuarantine:
 		held = heldQuarantine
+	case chatferry.FileReplayed:
+		held = heldReplayed
 	case chatferry.FileRows:
 		b.rows[f.Table] += sign * f.Rows
 		held = string(f.Table)
@@ -58,14 +62,15 @@ func (b *balance) move(stream chatferry.Stream, m *Move) {
 		column Column
 		sign   int64
 	}{{m.From, -1}, {m.To, 1}} {
-		held := heldLedger
+		held, moved := heldLedger, chatferry.Tally{N: m.N, D: m.D}
 		switch c.column {
 		case Loaded:
 			held = string(stream.Parent())
 		case Quarantined:
 			held = heldQuarantine
+			b.moved[heldReplayed] = plus(b.moved[heldReplayed], moved, -c.sign)
 		}
-		b.moved[held] = plus(b.moved[held], chatferry.Tally{N: m.N, D: m.D}, c.sign)
+		b.moved[held] = plus(b.moved[held], moved, c.sign)
 	}
 }
 

@@ -17,28 +17,7 @@ import (
 // Rejects become rows and rows are excluded: the books of the Part, the Shard and the Stream follow.
 func TestMoves(t *testing.T) {
 	ctx := t.Context()
-	disk := faultfs.NewDisk()
-	p := stopAt(t, disk, workload{shards: 1, parts: 2}, 0)
-	s := p.shard(0)
-	l, err := p.run.openShard(ctx, &s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	part, err := p.stagePart(l, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	rejects := chatferry.PartFile{
-		Kind: chatferry.FileQuarantine, Name: Folder + "/quarantine/000000000001-000000000001.ndjson.zst",
-		Staging: stagingFolder + "/000000000001.e1.000000000001.quarantine.q.tmp", Rows: 1, E: part.Books.Quarantined.D,
-	}
-	if rejects, err = p.store.stageAs(rejects, []byte("a reject")); err != nil {
-		t.Fatal(err)
-	}
-	part.Files = append(part.Files, rejects)
-	if err := errors.Join(p.store.sealed(), l.Commit(ctx, part)); err != nil {
-		t.Fatal(err)
-	}
+	disk, p, part := withReject(t)
 
 	// The Reject is replayed, and the first row turns out to be one that is not carried over.
 	replayed := part.Books.Quarantined
@@ -66,7 +45,9 @@ func TestMoves(t *testing.T) {
 		}
 	}
 	ledger := chatferry.PartFile{Kind: chatferry.FileLedger, Rows: 1, E: out.D}
-	if err := errors.Join(p.add(&body, 1, rows, span, "two rows"), p.add(&body, 1, ledger, span, "an entry"), p.store.sealed()); err != nil {
+	evidence := chatferry.PartFile{Kind: chatferry.FileReplayed, Rows: 1, E: replayed.D}
+	if err := errors.Join(p.add(&body, 1, rows, span, "two rows"), p.add(&body, 1, ledger, span, "an entry"),
+		p.add(&body, 1, evidence, span, "the reject"), p.store.sealed()); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.run.Replace(ctx, body); err != nil {
@@ -98,6 +79,7 @@ func TestMoves(t *testing.T) {
 	}
 	want := []string{
 		Folder + "/ledger/r000000000001-000000000001.parquet of generation 1, stream chats",
+		Folder + "/replayed/r000000000001-000000000001.ndjson.zst of generation 1, stream chats",
 		"tables/chat_history/part-000000000001-000000000001.parquet of generation 0, stream chats",
 		"tables/chats/part-r000000000001-000000000001.parquet of generation 1, stream chats",
 	}

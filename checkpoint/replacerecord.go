@@ -10,13 +10,21 @@ import (
 // Inventory and the books with its ReplaceDone.
 type Replace struct {
 	Generation uint64        `json:"generation"` // 1 + number of earlier replaces, undone ones included
-	Reason     string        `json:"reason"`     // "settle", "compact", …
+	Reason     string        `json:"reason"`     // "settle", "compact", "replay"
 	Retire     []RetiredFile `json:"retire"`
 	Add        []AddedFile   `json:"add"`
 	Moves      []Move        `json:"moves,omitempty"`
+	Rule       *Rule         `json:"rule,omitempty"` // by which the bytes of the records that move were changed; nil: they were not
 	// KeepS is for how many seconds after its ReplaceDone the retired files stay, for readers who work with a list of
 	// files. It is a courtesy: nothing breaks if a clock makes it shorter or longer.
 	KeepS int64 `json:"keep_s,omitempty"`
+}
+
+// Rule is how the bytes of records in quarantine were changed before they were converted.
+type Rule struct {
+	Name   string           `json:"name"` // of the file that it was read from
+	SHA256 chatferry.SHA256 `json:"sha256"`
+	Text   string           `json:"text"`
 }
 
 // RetiredFile is a file that leaves the Inventory.

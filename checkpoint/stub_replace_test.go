@@ -80,8 +80,11 @@ func (p *process) replace(ctx context.Context, what stubReplace) error {
 func (p *process) add(body *Replace, k int, f chatferry.PartFile, parts []PartSpan, data string) error {
 	label := string(f.Table)
 	f.Name = fmt.Sprintf("tables/%s/part-r%012d-%012d.parquet", f.Table, body.Generation, k)
-	if f.Kind == chatferry.FileLedger {
+	switch f.Kind {
+	case chatferry.FileLedger:
 		label, f.Name = "ledger", fmt.Sprintf("%s/r%012d-%012d.parquet", ledgerFolder, body.Generation, k)
+	case chatferry.FileReplayed:
+		label, f.Name = "replayed", fmt.Sprintf("%s/replayed/r%012d-%012d.ndjson.zst", Folder, body.Generation, k)
 	}
 	f.Staging = fmt.Sprintf("%s/r%012d.e%d.%012d.%s.%s.tmp", stagingFolder, body.Generation, p.run.Epoch(), k, label, p.nonce())
 	f, err := p.store.stageAs(f, []byte(data))

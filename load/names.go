@@ -33,9 +33,19 @@ func ReplacedLedgerName(generation, k uint64) string {
 	return fmt.Sprintf("_chatferry/ledger/r%012d-%012d.parquet", generation, k)
 }
 
+// ReplacedQuarantineName is the final name of the k-th file of Rejects that a replace leaves in quarantine.
+func ReplacedQuarantineName(generation, k uint64) string {
+	return fmt.Sprintf("_chatferry/quarantine/r%012d-%012d.ndjson.zst", generation, k)
+}
+
+// ReplayedName is the final name of the k-th file of Rejects that a replace takes out of quarantine.
+func ReplayedName(generation, k uint64) string {
+	return fmt.Sprintf("_chatferry/replayed/r%012d-%012d.ndjson.zst", generation, k)
+}
+
 // partName has the forms above: whether a replace adds the file, and the number of its generation or Shard.
 var partName = regexp.MustCompile(
-	`^(?:tables/[a-z][a-z0-9_]*/part-|_chatferry/(?:ledger|quarantine)/)(r?)(\d{12,})-\d{12,}\.(?:parquet|ndjson\.zst)$`)
+	`^(?:tables/[a-z][a-z0-9_]*/part-|_chatferry/(?:ledger|quarantine|replayed)/)(r?)(\d{12,})-\d{12,}\.(?:parquet|ndjson\.zst)$`)
 
 // ShardOfName returns the Shard whose Part a file with this final name belongs to, 0 if a replace adds it. It is not ok
 // if it is no name of such a file.

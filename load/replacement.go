@@ -41,17 +41,40 @@ func (r *Replacement) Ledger(k uint64) (*ReplacementFile, error) {
 	return r.begin(to, k, LabelLedger, ledgerSchema(), ledgerEntries)
 }
 
+// Quarantine begins the k-th file of Rejects that stay in quarantine.
+func (r *Replacement) Quarantine(k uint64) (*ReplacementFile, error) {
+	to := chatferry.PartFile{Kind: chatferry.FileQuarantine, Name: ReplacedQuarantineName(r.generation, k)}
+	return r.beginRejects(to, k, LabelQuarantine)
+}
+
+// Replayed begins the k-th file of Rejects that leave the quarantine. It keeps their bytes as they were cut.
+func (r *Replacement) Replayed(k uint64) (*ReplacementFile, error) {
+	to := chatferry.PartFile{Kind: chatferry.FileReplayed, Name: ReplayedName(r.generation, k)}
+	return r.beginRejects(to, k, LabelReplayed)
+}
+
 func (r *Replacement) begin(to chatferry.PartFile, k uint64, label string, s *arrow.Schema, entries entryTerms) (*ReplacementFile, error) {
-	create := func() (Staging, error) {
+	f, err := r.sink.newRowsFile(label, s, to, entries, r.create(to, k, label))
+	if err != nil {
+		return nil, fmt.Errorf("begin %s: %w", to.Name, err)
+	}
+	return &ReplacementFile{partFile: f, rows: f}, nil
+}
+
+func (r *Replacement) beginRejects(to chatferry.PartFile, k uint64, label string) (*ReplacementFile, error) {
+	f, err := newQuarantineFile(to, r.create(to, k, label))
+	if err != nil {
+		return nil, fmt.Errorf("begin %s: %w", to.Name, err)
+	}
+	return &ReplacementFile{partFile: f, rejects: f}, nil
+}
+
+func (r *Replacement) create(to chatferry.PartFile, k uint64, label string) func() (Staging, error) {
+	return func() (Staging, error) {
 		return r.sink.store.Create(context.Background(), Target{
 			Generation: r.generation, Epoch: r.epoch, Seq: k, Label: label, Nonce: r.nonce, Name: to.Name,
 		})
 	}
-	f, err := r.sink.newRowsFile(label, s, to, entries, create)
-	if err != nil {
-		return nil, fmt.Errorf("begin %s: %w", to.Name, err)
-	}
-	return &ReplacementFile{f: f}, nil
 }
 
 // Sync makes every file that was sealed before the call survive a crash. It comes before the replace is announced.
@@ -59,8 +82,10 @@ func (r *Replacement) Sync(ctx context.Context) error { return r.sink.store.Sync
 
 // ReplacementFile is a file of a Replacement while it is built. After an error only Abort may be called.
 type ReplacementFile struct {
-	f   *rowsFile
-	err error // why nothing but Abort may be called
+	partFile
+	rows    *rowsFile       // nil: it holds Rejects
+	rejects *quarantineFile // nil: it holds rows
+	err     error           // why nothing but Abort may be called
 }
 
 // Write appends rows, which the caller releases afterwards; they may be such as a RowReader gives, without the hints of
@@ -69,12 +94,20 @@ func (f *ReplacementFile) Write(rec arrow.Record) error {
 	if f.err != nil || rec.NumRows() == 0 {
 		return f.err
 	}
-	if f.err = sameColumns(f.f.schema, rec.Schema()); f.err != nil {
+	if f.err = sameColumns(f.rows.schema, rec.Schema()); f.err != nil {
 		return f.err
 	}
-	own := array.NewRecord(f.f.schema, rec.Columns(), rec.NumRows())
+	own := array.NewRecord(f.rows.schema, rec.Columns(), rec.NumRows())
 	defer own.Release()
-	f.err = f.f.write(own)
+	f.err = f.rows.write(own)
+	return f.err
+}
+
+// WriteReject appends a Reject to a file of Rejects.
+func (f *ReplacementFile) WriteReject(r *chatferry.Reject) error {
+	if f.err == nil {
+		f.err = f.rejects.write(r)
+	}
 	return f.err
 }
 
@@ -104,17 +137,17 @@ func (f *ReplacementFile) seal(ctx context.Context) (done chatferry.PartFile, er
 	if f.err != nil {
 		return done, f.err
 	}
-	if err := f.f.finish(); err != nil {
+	if err := f.finish(); err != nil {
 		return done, err
 	}
-	r, err := f.f.staging.Reopen(ctx)
+	r, err := f.file().Reopen(ctx)
 	if err != nil {
 		return done, err
 	}
-	if done, err = readBack(ctx, f.f, r); err != nil {
+	if done, err = readBack(ctx, f.partFile, r); err != nil {
 		return done, err
 	}
-	done.Staging, done.StoreChecksum, err = f.f.staging.Stage(ctx)
+	done.Staging, done.StoreChecksum, err = f.file().Stage(ctx)
 	return done, err
 }
 
@@ -123,5 +156,5 @@ func (f *ReplacementFile) Abort() error {
 	if f.err == nil {
 		f.err = errAborted
 	}
-	return f.f.staging.Discard()
+	return f.file().Discard()
 }

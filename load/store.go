@@ -36,6 +36,7 @@ type Target struct {
 const (
 	LabelLedger     = "ledger"
 	LabelQuarantine = "quarantine"
+	LabelReplayed   = "replayed"
 )
 
 // Staging is a file being built. It is used by one goroutine. After a failed Write or Stage only Discard may be called.

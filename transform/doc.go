@@ -25,6 +25,7 @@
 //   - A list column is null where its array is absent; an element that does not fit is null in the list, and the whole
 //     array stands in _extra.
 //   - A column of JSON text holds the value's verbatim text.
+//   - {"_verbatim": TEXT} in place of a value is what a rule has sent to _extra (Verbatim); the source had TEXT there.
 //   - Half a surrogate pair cannot be written in UTF-8: the column has U+FFFD in its place, _extra the escaped text.
 //
 // Rows of CSV files follow the same idea: the cell of a known header goes into a typed column, and also into _extra, under

@@ -93,6 +93,9 @@ func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry
 	if r.Fault != nil && r.Fault.RawSHA256 != nil {
 		rawLen, sum = r.Fault.RawLen, *r.Fault.RawSHA256
 	}
+	if r.Original != nil {
+		rawLen, sum = r.Original.Len, r.Original.SHA256
+	}
 	e := chatferry.Entry(t.stream, &sum)
 	b.Books.Read.Count(rawLen, &e)
 

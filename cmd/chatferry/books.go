@@ -8,6 +8,7 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/settle"
 )
 
 // closeBooks returns an error of KindDiffers unless every Stream's books close and agree with the rows of its table.
@@ -36,11 +37,15 @@ func closeBooks(d *checkpoint.Dataset) error {
 // was killed and resumed answers for the records that it put aside before it was killed.
 type exceptions struct {
 	quarantined, doubts int64
+	replayed            bool   // what is quarantined is all that a replay left there
 	absent              string // the Streams that the source did not give
 	unproven            string // the Streams that may not have been read whole
 }
 
-func (e exceptions) none() bool { return e == exceptions{} }
+func (e exceptions) none() bool {
+	e.replayed = false
+	return e == exceptions{}
+}
 
 // sinceDone returns what was put aside since the last run that came to its end.
 func sinceDone(d *checkpoint.Dataset) exceptions {
@@ -50,7 +55,29 @@ func sinceDone(d *checkpoint.Dataset) exceptions {
 			from = r.Epoch
 		}
 	}
-	return aside(d, from)
+	return since(d, from)
+}
+
+// since counts what runs of later epochs than from put aside. If one of them took records out of quarantine, it answers for
+// the quarantine as a whole: for all that is left there.
+func since(d *checkpoint.Dataset, from uint64) exceptions {
+	e := aside(d, from)
+	for _, r := range d.Replaces() {
+		if r.Done && r.Reason == settle.ReasonReplay && r.Begun > from {
+			return exceptions{quarantined: inQuarantine(d), doubts: e.doubts, replayed: true}
+		}
+	}
+	return e
+}
+
+// inQuarantine counts what is in quarantine.
+func inQuarantine(d *checkpoint.Dataset) (n int64) {
+	for _, f := range d.Inventory() {
+		if f.Kind == chatferry.FileQuarantine {
+			n += f.Rows
+		}
+	}
+	return n
 }
 
 // ofLastDone returns what the last run that came to its end had to report. Whoever finds the dataset complete reports it
@@ -65,7 +92,7 @@ func ofLastDone(d *checkpoint.Dataset) exceptions {
 	if last.Done == nil || last.Done.ExitCode != exitPartial {
 		return exceptions{}
 	}
-	return aside(d, from)
+	return since(d, from)
 }
 
 // lastDone returns the last run that came to its end; nil: there is none, or no dataset.
@@ -82,13 +109,14 @@ func lastDone(d *checkpoint.Dataset) *checkpoint.RunState {
 	return nil
 }
 
-// aside counts what runs of later epochs than from put aside.
+// aside counts what runs of later epochs than from put aside, and what is still there.
 func aside(d *checkpoint.Dataset, from uint64) exceptions {
 	var e exceptions
 	for _, s := range d.Shards {
 		for _, p := range s.Commits {
 			if !p.Reopened && p.Epoch > from {
-				e.quarantined += p.Books.Quarantined.N
+				books, _ := d.PartBooks(checkpoint.PartID{Shard: s.Shard.ID, Seq: p.Seq})
+				e.quarantined += books.Quarantined.N
 				e.doubts += int64(len(p.Doubts))
 			}
 		}

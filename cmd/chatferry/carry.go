@@ -38,6 +38,7 @@ type carriage struct {
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
 	absent  chatferry.UnavailableStreams
+	replay  *replay // of records in quarantine; nil: that is not what the run is for
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -129,9 +130,17 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
+	if c.replay != nil {
+		if err := c.replay.look(ctx, before, c.t); err != nil {
+			return nil, err
+		}
+	}
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.replays() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
+		if c.replay != nil {
+			c.aside = exceptions{quarantined: inQuarantine(before), replayed: true}
+		}
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store), c.certify(ctx, before))
 	}
 	if c.CheckSource {
@@ -218,14 +227,20 @@ func (c *carriage) inScope(s chatferry.Stream) bool {
 	return len(c.Streams) == 0 || c.Streams.has(s) || c.Fetch.has(s) || s == chatferry.Attachments && c.Streams.has(chatferry.Chats)
 }
 
-// compacts reports whether the run is there to join files, not to read.
-func (c *carriage) compacts() bool {
+// rests reports whether the run reads nothing.
+func (c *carriage) rests() bool {
 	_, ok := c.from.(*atRest)
 	return ok
 }
 
+// compacts reports whether the run is there to join files.
+func (c *carriage) compacts() bool { return c.rests() && c.replay == nil }
+
+// replays reports whether the run takes records out of quarantine.
+func (c *carriage) replays() bool { return c.replay != nil && c.replay.outlook.Loads() }
+
 // catchesUp reports whether the run is one of many that each bring what is new, and each leave a run-done of their own.
-func (c *carriage) catchesUp() bool { return bool(c.Incremental) && !c.compacts() }
+func (c *carriage) catchesUp() bool { return bool(c.Incremental) && !c.rests() }
 
 // complete reports whether nothing in scope is left to do, and the last run said so.
 func (c *carriage) complete(d *checkpoint.Dataset) bool {

@@ -127,7 +127,7 @@ func (t *target) certificate(ctx context.Context, d *checkpoint.Dataset, n uint6
 // rejects counts what is in quarantine by Stream and code.
 func (t *target) rejects(ctx context.Context, d *checkpoint.Dataset) (certificate.Rejects, error) {
 	rejects := certificate.Rejects{}
-	err := eachReject(ctx, t, d, func(r *chatferry.Reject) error {
+	err := eachReject(ctx, t, d, chatferry.FileQuarantine, func(r *chatferry.Reject) error {
 		if rejects[r.Stream] == nil {
 			rejects[r.Stream] = map[chatferry.Code]int64{}
 		}

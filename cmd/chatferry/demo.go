@@ -144,7 +144,7 @@ func (a *app) compare(ctx context.Context, root string, c *Config, made *rehears
 		}
 	}
 	codes := map[chatferry.Stream]map[chatferry.Code]int64{}
-	for r, err := range d.rejects(ctx, rejectFilter{}) {
+	for r, err := range d.rejects(ctx, chatferry.FileQuarantine, rejectFilter{}) {
 		if err != nil {
 			return err
 		}

@@ -54,7 +54,7 @@ var ours = []*regexp.Regexp{
 	regexp.MustCompile(`^_chatferry/FORMAT$`),
 	regexp.MustCompile(`^tables/[a-z_]+/part-(r\d+-\d+|\d{12}-\d{12})\.parquet$`),
 	regexp.MustCompile(`^_chatferry/staging/[^/]+\.tmp$`),
-	regexp.MustCompile(`^_chatferry/(ledger/(\d{12}|r\d{12})-\d{12}\.parquet|quarantine/\d{12}-\d{12}\.ndjson\.zst)$`),
+	regexp.MustCompile(`^_chatferry/(ledger/(\d{12}|r\d{12})-\d{12}\.parquet|(quarantine/(\d{12}|r\d{12})|replayed/r\d{12})-\d{12}\.ndjson\.zst)$`),
 	regexp.MustCompile(`^_chatferry/(certificates/\d{12}|certificate)\.(json|sig)$`),
 	regexp.MustCompile(`^_chatferry/(log/[^/]+/|log/|certificates/|keys/)?\.tmp-[^/]+$`),
 	regexp.MustCompile(`^_chatferry/probe-[^/]+$`),

@@ -80,7 +80,7 @@ func newDoctorCommand(a *app) *cobra.Command {
 	f.Var(&plainFlag{&o.upgraded, "ACCOUNT"}, "upgraded", "the upgraded account, or the Support account: zendesk://SUBDOMAIN or the URL of its API")
 	f.Var(&plainFlag{&o.upgradedTokenFile, "FILE"}, "upgraded-token-file", "file with an OAuth token of that account; else "+envUpgradedToken)
 	f.BoolVar(&o.months, "months", false, "count the chats of each month: four requests for each")
-	f.Var(&wordFlag{word: &o.format, kind: "table|json|markdown", of: doctorFormats}, "format", "the form of the answer (default table)")
+	f.Var(&wordFlag{put: func(word string) { o.format = word }, kind: "table|json|markdown", of: doctorFormats}, "format", "the form of the answer (default table)")
 	addFlags(f, []string{
 		"rate", "rate-share", "patience", "allow-missing", "token-file", "token-command", "single-writer", "tmp-dir", "json",
 	})

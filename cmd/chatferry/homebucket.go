@@ -82,7 +82,7 @@ func (h *bucketHome) versions(ctx context.Context) (func(string) string, error) 
 
 // listData lists the files that a dataset consists of.
 func (h *bucketHome) listData(ctx context.Context, each func(*objectstore.Info)) error {
-	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/"} {
+	for _, prefix := range []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/", checkpoint.Folder + "/replayed/"} {
 		for info, err := range h.bucket.List(ctx, prefix, "") {
 			if err != nil {
 				return objectstore.Explain("list", h.bucket.URI(prefix), err)

@@ -63,10 +63,12 @@ type work struct {
 
 func (c *carriage) workOf(states []checkpoint.ShardState) *work {
 	w := &work{read: map[chatferry.Stream]int64{}, before: map[chatferry.Stream]progress.Before{}}
+	replayed := replayedOf(c.before)
 	for i := range states {
 		s := &states[i]
 		name := s.Shard.Stream
 		w.totals.Add(s.Books)
+		w.totals.Quarantined.N -= replayed[s.Shard.ID] // it does not count against --max-bad-records any more
 		w.read[name] += s.Books.Read.N
 		if !c.inScope(name) {
 			if !s.Done {
@@ -77,7 +79,7 @@ func (c *carriage) workOf(states []checkpoint.ShardState) *work {
 		w.planned = append(w.planned, progress.Planned{Shard: &s.Shard, Stored: s.StoredBytes, Done: s.Done})
 		b := w.before[name]
 		b.Records += s.Books.Read.N
-		b.Quarantined += s.Books.Quarantined.N
+		b.Quarantined += s.Books.Quarantined.N - replayed[s.Shard.ID]
 		w.before[name] = b
 		if !s.Done && c.absent[name] == nil {
 			w.shards = append(w.shards, &s.Shard)
@@ -134,6 +136,11 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 			Hint: "run without --streams to carry them over",
 		}
 	}
+	if c.replay != nil {
+		if err := c.replay.run(ctx, c, run); err != nil {
+			return err
+		}
+	}
 	if err := c.settle(ctx, run); err != nil {
 		return err
 	}
@@ -152,7 +159,10 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 		end.Unavailable[name] = why.Why
 	}
 	c.aside = sinceDone(after)
-	if !c.compacts() {
+	if c.replay != nil {
+		c.aside = exceptions{quarantined: inQuarantine(after), replayed: true}
+	}
+	if !c.rests() {
 		c.aside.absent = c.notAllowed()
 	}
 	c.aside.unproven = c.from.unproven()

@@ -19,13 +19,14 @@ import (
 func newQuarantineCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "quarantine",
-		Short: "Look at the records that could not be converted",
+		Short: "Look at the records that could not be converted, and convert them anew",
 		Example: `  chatferry quarantine list /data/acme
-  chatferry quarantine show /data/acme --code truncated`,
+  chatferry quarantine show /data/acme --code truncated
+  chatferry quarantine replay /data/acme --rule rules.yaml`,
 		Args: unknownVerb,
 		RunE: noVerb,
 	}
-	cmd.AddCommand(newQuarantineListCommand(a), newQuarantineShowCommand(a))
+	cmd.AddCommand(newQuarantineListCommand(a), newQuarantineShowCommand(a), newQuarantineReplayCommand(a))
 	return cmd
 }
 
@@ -46,15 +47,20 @@ func newQuarantineListCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			replayed, err := d.replayed(cmd.Context(), filter)
+			if err != nil {
+				return err
+			}
 			if s.JSON {
 				return a.printJSON(struct {
-					Command string        `json:"command"`
-					OK      bool          `json:"ok"`
-					Root    string        `json:"root"`
-					Groups  []rejectGroup `json:"groups"`
-				}{"quarantine list", true, d.root, groups})
+					Command  string          `json:"command"`
+					OK       bool            `json:"ok"`
+					Root     string          `json:"root"`
+					Groups   []rejectGroup   `json:"groups"`
+					Replayed []replayedGroup `json:"replayed"`
+				}{"quarantine list", true, d.root, groups, replayed})
 			}
-			return a.printGroups(d.root, groups)
+			return a.printGroups(d.root, groups, replayed)
 		},
 	}
 	filter.flags(cmd)
@@ -79,28 +85,33 @@ func (a *app) openForReading(cmd *cobra.Command, args []string) (*settings, *dat
 
 // rejectFilter says which Rejects are meant; what is empty means all.
 type rejectFilter struct {
-	stream, code, place string
+	streams, codes, places []string
 }
 
 // flags adds the flags that fill the filter.
 func (f *rejectFilter) flags(cmd *cobra.Command) {
-	cmd.Flags().Var(&wordFlag{word: &f.stream, kind: "NAME", of: streamNames()}, "stream", "only this stream")
-	cmd.Flags().Var(&wordFlag{word: &f.code, kind: "CODE", of: codeNames()}, "code", "only this code, such as truncated")
+	cmd.Flags().Var(&wordFlag{put: addTo(&f.streams), kind: "NAME", of: streamNames()}, "stream", "only this stream; may be given several times")
+	cmd.Flags().Var(&wordFlag{put: addTo(&f.codes), kind: "CODE", of: codeNames()}, "code", "only this code, such as truncated; may be given several times")
 }
 
 // wordFlag is a flag whose value is one of some words.
 type wordFlag struct {
-	word *string
+	put  func(word string)
 	kind string
-	of   []string
+	of   []string // nil: any
+}
+
+// addTo is the put of a flag that may be given several times.
+func addTo(words *[]string) func(string) {
+	return func(word string) { *words = append(*words, word) }
 }
 
 // Set implements pflag.Value.
 func (f *wordFlag) Set(text string) error {
-	if !slices.Contains(f.of, text) {
+	if f.of != nil && !slices.Contains(f.of, text) {
 		return fmt.Errorf("%q is not known; %s", text, sentenceOr(didYouMean(text, "", f.of), "it is one of "+strings.Join(f.of, ", ")))
 	}
-	*f.word = text
+	f.put(text)
 	return nil
 }
 
@@ -121,16 +132,19 @@ func codeNames() []string {
 
 // meets reports whether the filter lets a Reject through.
 func (f *rejectFilter) meets(r *chatferry.Reject) bool {
-	return (f.stream == "" || string(r.Stream) == f.stream) && (f.code == "" || string(r.Code) == f.code) &&
-		(f.place == "" || r.Place == f.place)
+	in := func(words []string, text string) bool { return len(words) == 0 || slices.Contains(words, text) }
+	return in(f.streams, string(r.Stream)) && in(f.codes, string(r.Code)) && in(f.places, r.Place)
 }
 
-// rejects reads the Rejects of the dataset that the filter lets through, in the order of their files. An error ends the
-// iteration.
-func (d *dataset) rejects(ctx context.Context, filter rejectFilter) iter.Seq2[*chatferry.Reject, error] {
+// all reports whether every Reject is meant.
+func (f *rejectFilter) all() bool { return len(f.streams)+len(f.codes)+len(f.places) == 0 }
+
+// rejects reads the Rejects of the dataset that the filter lets through, in the order of their files: those in quarantine, or
+// those that left it. An error ends the iteration.
+func (d *dataset) rejects(ctx context.Context, kind chatferry.FileKind, filter rejectFilter) iter.Seq2[*chatferry.Reject, error] {
 	return func(yield func(*chatferry.Reject, error) bool) {
 		enough := errors.New("enough")
-		err := eachReject(ctx, d.target, d.Dataset, func(r *chatferry.Reject) error {
+		err := eachReject(ctx, d.target, d.Dataset, kind, func(r *chatferry.Reject) error {
 			switch {
 			case ctx.Err() != nil:
 				return context.Cause(ctx)
@@ -170,7 +184,7 @@ func (d *dataset) rejectGroups(ctx context.Context, filter rejectFilter) ([]reje
 		code   chatferry.Code
 	}
 	by := map[key]*rejectGroup{}
-	for r, err := range d.rejects(ctx, filter) {
+	for r, err := range d.rejects(ctx, chatferry.FileQuarantine, filter) {
 		if err != nil {
 			return nil, err
 		}
@@ -200,7 +214,7 @@ func (d *dataset) rejectGroups(ctx context.Context, filter rejectFilter) ([]reje
 	return groups, nil
 }
 
-func (a *app) printGroups(root string, groups []rejectGroup) error {
+func (a *app) printGroups(root string, groups []rejectGroup, replayed []replayedGroup) error {
 	var b strings.Builder
 	if len(groups) == 0 {
 		b.WriteString("nothing is in quarantine\n")
@@ -220,6 +234,13 @@ func (a *app) printGroups(root string, groups []rejectGroup) error {
 	if len(groups) > 0 {
 		first := groups[0]
 		fmt.Fprintf(&b, "\nTo see the bytes of one:\n  %s\n", a.command("quarantine", "show", root, first.Examples[0].Place))
+		fmt.Fprintf(&b, "To convert them anew, after a fix of the program or by rules:\n  %s\n", a.command("quarantine", "replay", root, "--dry-run"))
+	}
+	if len(replayed) > 0 {
+		b.WriteString("\nOut of quarantine by now:\n")
+	}
+	for _, g := range replayed {
+		fmt.Fprintf(&b, "  %s, %s: %s, %s\n", g.Stream, g.Code, countOf(g.Count, "record"), g.how())
 	}
 	_, err := io.WriteString(a.stdout, b.String())
 	return printError(err)

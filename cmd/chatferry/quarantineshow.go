@@ -17,7 +17,7 @@ import (
 func newQuarantineShowCommand(a *app) *cobra.Command {
 	var filter rejectFilter
 	most := count(20)
-	var raw bool
+	var raw, replayed bool
 	cmd := &cobra.Command{
 		Use:   "show ROOT [PLACE]",
 		Short: "Show records in quarantine with their bytes",
@@ -35,9 +35,9 @@ func newQuarantineShowCommand(a *app) *cobra.Command {
 				return err
 			}
 			if len(args) > 1 {
-				filter.place = args[1]
+				filter.places = args[1:]
 			}
-			if raw && filter.place == "" {
+			if raw && len(filter.places) == 0 {
 				return usage("`quarantine list` names the places", "--raw needs the PLACE of one record")
 			}
 			show := a.showReject
@@ -48,7 +48,11 @@ func newQuarantineShowCommand(a *app) *cobra.Command {
 				show = a.showJSON
 			}
 			shown := count(0)
-			for r, err := range d.rejects(cmd.Context(), filter) {
+			kind := chatferry.FileQuarantine
+			if replayed {
+				kind = chatferry.FileReplayed
+			}
+			for r, err := range d.rejects(cmd.Context(), kind, filter) {
 				if err != nil {
 					return err
 				}
@@ -64,7 +68,7 @@ func newQuarantineShowCommand(a *app) *cobra.Command {
 					break
 				}
 			}
-			if shown == 0 && filter != (rejectFilter{}) {
+			if shown == 0 && !filter.all() {
 				return usage("`quarantine list` shows what there is", "nothing like that is in quarantine")
 			}
 			return nil
@@ -73,6 +77,7 @@ func newQuarantineShowCommand(a *app) *cobra.Command {
 	filter.flags(cmd)
 	cmd.Flags().Var(&numberFlag{&most}, "most", "show at most so many; 0 is all")
 	cmd.Flags().BoolVar(&raw, "raw", false, "the bytes of the record as they are, and nothing else")
+	cmd.Flags().BoolVar(&replayed, "replayed", false, "those that left the quarantine, as they were cut")
 	addFlag(cmd.Flags(), "json")
 	addFlags(cmd.Flags(), placeFlags)
 	return cmd

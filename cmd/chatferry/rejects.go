@@ -12,7 +12,7 @@ import (
 
 // countQuarantine counts the Rejects by their code.
 func (r *result) countQuarantine(ctx context.Context, t *target, d *checkpoint.Dataset) error {
-	return eachReject(ctx, t, d, func(reject *chatferry.Reject) error {
+	return eachReject(ctx, t, d, chatferry.FileQuarantine, func(reject *chatferry.Reject) error {
 		if r.Quarantined == nil {
 			r.Quarantined = map[chatferry.Code]int64{}
 		}
@@ -21,11 +21,11 @@ func (r *result) countQuarantine(ctx context.Context, t *target, d *checkpoint.D
 	})
 }
 
-// eachReject calls f with every Reject of the dataset. A file that is committed and not yet published, by a run that
+// eachReject calls f with every Reject of the dataset that files of a kind hold. A file that is committed and not yet published, by a run that
 // works or that was killed, is passed over: the next run publishes it.
-func eachReject(ctx context.Context, t *target, d *checkpoint.Dataset, f func(*chatferry.Reject) error) error {
+func eachReject(ctx context.Context, t *target, d *checkpoint.Dataset, kind chatferry.FileKind, f func(*chatferry.Reject) error) error {
 	for _, file := range d.Inventory() {
-		if file.Kind != chatferry.FileQuarantine {
+		if file.Kind != kind {
 			continue
 		}
 		if err := readRejects(ctx, t, file, f); err != nil {

@@ -55,7 +55,7 @@ func newReportCommand(a *app) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.Var(&plainFlag{&o.out, "FILE"}, "out", "write it there, in place of what was there; else to stdout")
-	f.Var(&wordFlag{word: &o.format, kind: "html|markdown|json", of: reportFormats}, "format", "the form of the report (default html)")
+	f.Var(&wordFlag{put: func(word string) { o.format = word }, kind: "html|markdown|json", of: reportFormats}, "format", "the form of the report (default html)")
 	f.BoolVar(&o.quick, "quick", false, "read the logs and the quarantine alone: do not count the chats of each month, and do not look whether every file is there")
 	addFlags(f, placeFlags)
 	return cmd

@@ -18,6 +18,7 @@ type result struct {
 	Root          string                            `json:"root"`
 	Streams       map[chatferry.Stream]streamResult `json:"streams"`
 	Tables        map[chatferry.Table]tableResult   `json:"tables"`
+	Replay        *replayResult                     `json:"replay,omitempty"`
 	Quarantined   map[chatferry.Code]int64          `json:"quarantined_by_code,omitempty"`
 	Excluded      map[string]int64                  `json:"excluded_by_reason,omitempty"`
 	Doubts        []chatferry.Doubt                 `json:"doubts,omitempty"`

@@ -16,13 +16,7 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 		return nil
 	}
 	defer c.tracker.SetState("")
-	o := settle.Options{
-		Load: c.t.mustLoad, Run: run, Store: c.t.store, Derived: c.t.derived(run.Epoch()), MemoryLimit: int64(c.MemoryLimit),
-		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
-		Progress: func(p settle.Progress) {
-			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
-		},
-	}
+	o := c.settleOptions(run)
 	report, err := settle.Run(ctx, o)
 	if err == nil && c.compacts() {
 		_, err = settle.Compact(ctx, o)
@@ -36,4 +30,15 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 	}
 	c.log.Info("settled", "keys", report.Keys, "superseded", superseded, "replaced", report.FilesRetired, "took", report.Elapsed)
 	return nil
+}
+
+// settleOptions are for all that exchanges files of the dataset.
+func (c *carriage) settleOptions(run *checkpoint.Run) settle.Options {
+	return settle.Options{
+		Load: c.t.mustLoad, Run: run, Store: c.t.store, Derived: c.t.derived(run.Epoch()), MemoryLimit: int64(c.MemoryLimit),
+		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
+		Progress: func(p settle.Progress) {
+			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
+		},
+	}
 }

@@ -22,6 +22,9 @@ func writeSummary(w io.Writer, r *result) error {
 	if r.Trial {
 		b.WriteString("A trial: only the first records of each stream were read. Carry the whole over into another folder.\n")
 	}
+	if r.Replay != nil {
+		r.Replay.write(&b)
+	}
 	writeBooks(&b, r)
 	writeTables(&b, r)
 	writePutAside(&b, r)

@@ -76,6 +76,9 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 		r.ExitCode = exitDone
 	}
 	r.OK = err == nil
+	if c.replay != nil && (r.ExitCode == exitDone || r.ExitCode == exitPartial) {
+		r.Replay = c.replay.result() // else it may not have come about
+	}
 	r.Trial = c.Limit > 0
 	r.Error = resultErrorOf(err)
 	r.QuarantineCommand = c.environment.command("quarantine", "list", c.t.root)
@@ -100,7 +103,10 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 // partial returns the error of a run that came to its end and put something aside.
 func (e exceptions) partial() error {
 	var what []string
-	if e.quarantined > 0 {
+	switch {
+	case e.quarantined > 0 && e.replayed:
+		what = append(what, "in quarantine there "+isOrAre(e.quarantined)+" still "+countOf(e.quarantined, "record"))
+	case e.quarantined > 0:
 		what = append(what, countOf(e.quarantined, "record")+" went to quarantine")
 	}
 	if e.doubts > 0 {

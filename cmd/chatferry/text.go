@@ -42,6 +42,14 @@ func printable(s string) string {
 // aboutBytes writes a number of bytes for a person.
 func aboutBytes(n int64) string { return progress.Bytes(n) }
 
+// isOrAre is the verb for so many things.
+func isOrAre(n int64) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}
+
 // countOf writes "1 record" or "3,000 records".
 func countOf(n int64, noun string) string {
 	if n != 1 {

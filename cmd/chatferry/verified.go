@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +44,7 @@ type verified struct {
 	OneRowEach map[chatferry.Stream]int64           `json:"one_row_each"`    // rows of Streams with one row for each key
 	Versions   []chatferry.Stream                   `json:"several_allowed"` // Streams of which a key may have several rows
 	Visitors   int64                                `json:"chat_visitors"`
+	Changed    []verify.Changed                     `json:"changed_by_rule,omitempty"` // records of which values are not the source's
 
 	Certificate *certificateFound `json:"certificate"` // null: no run has ended, or the logs cannot be believed
 
@@ -73,7 +75,7 @@ func verification(root string, r *verify.Report, quick bool, sample float64) *ve
 		Command: "verify", Root: root, Dataset: r.Dataset, Depth: depthWhole, Complete: r.Ended && r.Complete == r.Shards,
 		Records: r.Records, Shards: r.Shards, Parts: r.Parts, PartsProven: r.ProvenParts, Files: r.Files, FilesRead: r.ReadFiles,
 		Bytes: r.ListBytes, BytesRead: r.Bytes, Rows: r.Rows, Awaited: r.Awaited, Leaving: r.Leaving, Moved: r.Moved,
-		Streams: r.Books, OneRowEach: r.Keyed, Versions: r.Unsettled, Visitors: r.Visitors,
+		Streams: r.Books, OneRowEach: r.Keyed, Versions: r.Unsettled, Visitors: r.Visitors, Changed: r.Changed,
 		Findings: r.Findings, More: r.More, Unproven: unproven, ElapsedS: seconds(r.Elapsed), report: r,
 	}
 	if v.Findings == nil {
@@ -170,6 +172,12 @@ func (v *verified) writeProven(b *strings.Builder) {
 	} {
 		if c.n > 0 {
 			fmt.Fprintf(b, "%s: %s.\n", countOf(c.n, "file"), c.what)
+		}
+	}
+	for _, c := range v.Changed {
+		for _, name := range slices.Sorted(maps.Keys(c.Records)) {
+			fmt.Fprintf(b, "%s of %s came out of quarantine, changed by the rules of %s (SHA-256 %.12s…).\n",
+				countOf(c.Records[name], "record"), name, printable(c.Rule), c.SHA256.String())
 		}
 	}
 	b.WriteString("Not shown by this:\n")

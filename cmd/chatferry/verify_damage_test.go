@@ -172,7 +172,7 @@ var damages = []damage{
 			return nil
 		}
 		name := pick(rng, names)
-		p.put(name, editReject(p.t, p.get(name), rng))
+		p.put(name, editReject(p.t, p.get(name), rng, func(r map[string]any) { r["reason"] = fmt.Sprint(r["reason"], "!") }))
 		return []string{name}
 	}},
 }
@@ -198,8 +198,8 @@ func near(name string) []string {
 	return []string{name}
 }
 
-// editReject changes the reason of one Reject.
-func editReject(t *testing.T, b []byte, rng *rand.Rand) []byte {
+// editReject changes one Reject.
+func editReject(t *testing.T, b []byte, rng *rand.Rand, edit func(reject map[string]any)) []byte {
 	t.Helper()
 	d, err := zstd.NewReader(nil)
 	if err != nil {
@@ -216,7 +216,7 @@ func editReject(t *testing.T, b []byte, rng *rand.Rand) []byte {
 	if err := json.Unmarshal(lines[i], &reject); err != nil {
 		t.Fatal(err)
 	}
-	reject["reason"] = fmt.Sprint(reject["reason"], "!")
+	edit(reject)
 	if lines[i], err = json.Marshal(reject); err != nil {
 		t.Fatal(err)
 	}
@@ -245,6 +245,7 @@ func TestVerifyFindsDamage(t *testing.T) {
 			p.run()
 		}
 		if name == "grown and joined" {
+			p.replay()
 			p.carries(whole, "compact", p.root)
 		}
 		p.mustBeSound()

@@ -94,6 +94,20 @@ func (p *proving) dies(n int) {
 	}
 }
 
+// replay takes out of quarantine what rules can repair, code by code; not every account has a record of each.
+func (p *proving) replay() {
+	p.t.Helper()
+	rules := filepath.Join(p.t.TempDir(), "rules.yaml")
+	for code, step := range map[string]string{
+		"duplicate_key": "duplicate_keys: last", "invalid_utf8": "invalid_utf8: replace", "missing_key": "patch: [{op: add, path: /id, value: '7'}]",
+	} {
+		if err := os.WriteFile(rules, []byte("rules: [{for: {code: "+code+"}, "+step+"}]"), 0o600); err != nil {
+			p.t.Fatal(err)
+		}
+		p.carries([]int{exitDone, exitPartial, exitUsage}, "quarantine", "replay", p.root, "--rule", rules)
+	}
+}
+
 // provingShapes are the ways in which datasets come about.
 var provingShapes = []struct {
 	name string
@@ -108,6 +122,10 @@ var provingShapes = []struct {
 		p.grow()
 		p.run()
 		p.carries(whole, "compact", p.root)
+	}},
+	{"replayed", func(p *proving) {
+		p.run()
+		p.replay()
 	}},
 	{"less deleted", func(p *proving) { p.run("--drop-deleted") }},
 	{"trial", func(p *proving) { p.run("--limit", "20") }},
@@ -177,7 +195,7 @@ func (p *proving) names(keep func(name string) bool) []string {
 	p.t.Helper()
 	var names []string
 	for name := range p.virtual.files() {
-		if (strings.HasPrefix(name, "tables/") || strings.HasPrefix(name, "_chatferry/ledger/") || strings.HasPrefix(name, "_chatferry/quarantine/") ||
+		if (strings.HasPrefix(name, "tables/") || strings.HasPrefix(name, "_chatferry/ledger/") || strings.HasPrefix(name, "_chatferry/quarantine/") || strings.HasPrefix(name, "_chatferry/replayed/") ||
 			strings.HasPrefix(name, "_chatferry/log/") || name == formatFile) && (keep == nil || keep(name)) {
 			names = append(names, name)
 		}

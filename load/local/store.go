@@ -164,7 +164,7 @@ func (s *Store) remove(name string) error {
 // checkName refuses final names outside of the folders that hold files of Parts, so that a damaged record can neither
 // publish over a log nor remove one.
 func checkName(name string) error {
-	for _, dir := range []string{"tables/", "_chatferry/ledger/", "_chatferry/quarantine/"} {
+	for _, dir := range []string{"tables/", "_chatferry/ledger/", "_chatferry/quarantine/", "_chatferry/replayed/"} {
 		if strings.HasPrefix(name, dir) && fs.ValidPath(name) {
 			return nil
 		}

@@ -91,7 +91,7 @@ func (r *crashRig) goOn(root string) []string {
 func treeOf(t *testing.T, root string) map[string]string {
 	t.Helper()
 	tree := map[string]string{}
-	for _, top := range []string{"tables", "_chatferry/ledger", "_chatferry/quarantine"} {
+	for _, top := range []string{"tables", "_chatferry/ledger", "_chatferry/quarantine", "_chatferry/replayed"} {
 		err := filepath.WalkDir(filepath.Join(root, top), func(p string, d fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil

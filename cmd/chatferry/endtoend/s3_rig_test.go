@@ -88,7 +88,7 @@ func (r *bucketRig) bucket(t *testing.T, name string) *awss3.Bucket {
 func objects(t *testing.T, bucket *awss3.Bucket) map[string]string {
 	t.Helper()
 	tree := map[string]string{}
-	for _, prefix := range []string{"tables/", "_chatferry/ledger/", "_chatferry/quarantine/"} {
+	for _, prefix := range []string{"tables/", "_chatferry/ledger/", "_chatferry/quarantine/", "_chatferry/replayed/"} {
 		for info, err := range bucket.List(t.Context(), prefix, "") {
 			if err != nil {
 				t.Fatal(err)

@@ -99,6 +99,11 @@ func (m *markdown) aside(r *Report) {
 	if r.Rejects != "" {
 		m.command("To look at them:", r.Rejects)
 	}
+	rows = [][]string{{"Stream", "Records", "How"}}
+	for i := range r.Replayed {
+		rows = append(rows, []string{string(r.Replayed[i].Stream), progress.Count(r.Replayed[i].Count), r.Replayed[i].How()})
+	}
+	m.table("Out of quarantine, and loaded or excluded since", rows, 1, 2)
 	rows = [][]string{{"Stream", "Reason", "Records", "In words"}}
 	for _, e := range r.Excluded {
 		rows = append(rows, []string{string(e.Stream), e.Reason, progress.Count(e.Count), e.Why})

@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -68,6 +69,7 @@ type Report struct {
 	All        Stream        `json:"all"`
 	Excluded   []Excluded    `json:"excluded"`
 	Quarantine []Quarantined `json:"quarantine"`
+	Replayed   []Replayed    `json:"replayed,omitempty"`
 	Rejects    string        `json:"quarantine_command,omitempty"`
 	Doubts     []Doubt       `json:"doubts"`
 	NotGiven   []NotGiven    `json:"not_given"`
@@ -128,6 +130,23 @@ type Quarantined struct {
 	Why    string           `json:"explanation"`
 }
 
+// Replayed counts the records of a Stream that one replay took out of quarantine.
+type Replayed struct {
+	Stream chatferry.Stream  `json:"stream"`
+	Count  int64             `json:"count"`
+	At     time.Time         `json:"at"`
+	Rule   string            `json:"rule,omitempty"` // the file of rules by which their bytes were changed; empty: they were not
+	SHA256 *chatferry.SHA256 `json:"rule_sha256,omitempty"`
+}
+
+// How says how the records came out.
+func (r *Replayed) How() string {
+	if r.Rule == "" {
+		return "as they were"
+	}
+	return fmt.Sprintf("changed by the rules of %s (SHA-256 %.12s…)", r.Rule, r.SHA256.String())
+}
+
 // Doubt is a part of the source of which records may be missing.
 type Doubt struct {
 	Stream chatferry.Stream `json:"stream"`
@@ -185,6 +204,7 @@ func New(d *checkpoint.Dataset, f *Facts) (*Report, error) {
 			r.Aside.Quarantine.add(&file)
 		}
 	}
+	r.replayed(d, f)
 	r.runs(d, f)
 	r.Timeline = newTimeline(d, r.Runs)
 	r.Verdict = r.judge(f)
@@ -246,6 +266,32 @@ func (r *Report) shards(d *checkpoint.Dataset, f *Facts) {
 	r.All = Stream{Name: "all", Done: true, Closes: true}
 	for i := range r.Streams {
 		r.All.add(&r.Streams[i])
+	}
+}
+
+// replayed tells which records left the quarantine.
+func (r *Report) replayed(d *checkpoint.Dataset, f *Facts) {
+	stream := map[chatferry.ShardID]chatferry.Stream{}
+	for i := range d.Shards {
+		stream[d.Shards[i].Shard.ID] = d.Shards[i].Shard.Stream
+	}
+	for _, by := range d.Replaces() {
+		counts := map[chatferry.Stream]int64{}
+		for _, m := range by.Moves {
+			if m.From == checkpoint.Quarantined && by.Done {
+				counts[stream[m.Shard]] += m.N
+			}
+		}
+		for _, name := range chatferry.Streams() {
+			if counts[name] == 0 {
+				continue
+			}
+			one := Replayed{Stream: name, Count: counts[name], At: by.At.UTC()}
+			if by.Rule != nil {
+				one.Rule, one.SHA256 = f.Escape(by.Rule.Name), &by.Rule.SHA256
+			}
+			r.Replayed = append(r.Replayed, one)
+		}
 	}
 }
 

@@ -115,9 +115,12 @@ func (b *batch) replace(ctx context.Context) error {
 	}
 	for stream, moves := range b.moved {
 		for _, m := range moves {
-			if m.To == checkpoint.Superseded {
+			switch {
+			case m.From == checkpoint.Quarantined:
+				r.Replayed += m.N
+			case m.To == checkpoint.Superseded:
 				r.Superseded[stream] += m.N
-			} else {
+			default:
 				r.Deleted += m.N
 			}
 		}

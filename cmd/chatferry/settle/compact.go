@@ -85,9 +85,12 @@ func (s *settler) groups(all []*unit, least int) [][]*unit {
 	return slices.DeleteFunc(out, func(g []*unit) bool { return len(g) < 2 })
 }
 
-// joins reports whether the unit has files that can be joined with others. Those in quarantine stay as they are.
+// joins reports whether the unit has files that can be joined with others. Those in quarantine, and what left it, stay as
+// they are.
 func (u *unit) joins() bool {
-	return slices.ContainsFunc(u.files, func(f checkpoint.InventoryFile) bool { return f.Kind != chatferry.FileQuarantine })
+	return slices.ContainsFunc(u.files, func(f checkpoint.InventoryFile) bool {
+		return f.Kind == chatferry.FileRows || f.Kind == chatferry.FileLedger
+	})
 }
 
 // bytes is the size of a unit's files of rows.

@@ -25,6 +25,18 @@
 // Then, where frequent runs have left many small files, compact joins them, and chat_visitors is brought up to date with
 // the chats.
 //
+// # Replays
+//
+// Records in quarantine can be converted anew, as they are or as a rule changes them, in one replace:
+//
+//	look     convert what is meant, page by page, and see which units have a record that leaves
+//	write    of each such unit: rows and ledger entries, what left the quarantine as it was cut, what stays there
+//	replace  retire the unit's files in quarantine; the books move by exactly these records
+//
+// A unit keeps its files to itself, so that what is held in memory to verify or settle it does not grow. What a record was
+// cut as is what it counts as: a rule changes values, not the digests of the books. What comes out may be older or newer
+// than what is there; the settle that follows leaves one row for each key.
+//
 // # What a settle costs
 //
 // Rows that were settled together do not supersede each other, so only the keys of files that are new since are held in

@@ -13,8 +13,10 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/checkpoint/objectstore"
 	"chatferry/load"
 	"chatferry/load/local"
+	"chatferry/load/s3"
 	"chatferry/transform"
 )
 
@@ -25,6 +27,9 @@ type feed struct {
 	page    int // records of a Page
 	part    int // and of a Part
 	bytes   int64
+	// faulty are records that the Source could not cut, and mended what others are to be changed to when they are replayed.
+	faulty map[string]bool
+	mended map[string]string
 }
 
 func newFeed() *feed {
@@ -68,7 +73,11 @@ func (r *feedReader) Next(context.Context) (*chatferry.Page, error) {
 	}
 	p := &chatferry.Page{Shard: r.shard, From: position(r.at)}
 	for range min(r.f.page, len(all)-r.at) {
-		p.Records = append(p.Records, chatferry.Record{Raw: []byte(all[r.at]), Offset: chatferry.Offset(r.at)})
+		record := chatferry.Record{Raw: []byte(all[r.at]), Offset: chatferry.Offset(r.at)}
+		if r.f.faulty[all[r.at]] {
+			record.Fault = &chatferry.Fault{Code: chatferry.CodeSyntax, Reason: "an older program could not read it"}
+		}
+		p.Records = append(p.Records, record)
 		p.RawBytes += int64(len(all[r.at]))
 		r.at++
 	}
@@ -85,20 +94,41 @@ func position(at int) chatferry.Position {
 	return chatferry.Position(strconv.Itoa(at))
 }
 
-// world is a dataset in a folder, or on a simulated disk.
+// world is a dataset in a folder, on a simulated disk, or in a bucket.
 type world struct {
 	fsys    atomicfile.FS
+	bucket  objectstore.Bucket // instead of fsys
+	temp    string             // with it
 	feed    *feed
 	options Options // what of them the test has set
 	ends    []int   // with how many Shards each run ended
+	// after is what a run does when its Lanes have joined; nil: Run.
+	after func(context.Context, Options) (Report, error)
 }
 
 // carry is one run: it carries what of the feed is not carried yet, and settles.
-func (w *world) carry(ctx context.Context) (Report, error) { return w.run(ctx, Run) }
+func (w *world) carry(ctx context.Context) (Report, error) {
+	if w.after != nil {
+		return w.run(ctx, w.after)
+	}
+	return w.run(ctx, Run)
+}
+
+// stores are where the dataset is.
+func (w *world) stores() (checkpoint.LogStore, load.Store, func(epoch uint64) Derived, error) {
+	if w.bucket != nil {
+		store, err := s3.New(w.bucket, w.temp)
+		return checkpoint.NewObjectLogs(w.bucket), store, func(uint64) Derived { return Objects(w.bucket) }, err
+	}
+	return checkpoint.NewDiskLogs(w.fsys), local.New(w.fsys), func(epoch uint64) Derived { return Folder(w.fsys, epoch) }, nil
+}
 
 // run is one run which does more than Run after its Lanes have joined.
 func (w *world) run(ctx context.Context, after func(context.Context, Options) (Report, error)) (Report, error) {
-	logs, store := checkpoint.NewDiskLogs(w.fsys), local.New(w.fsys)
+	logs, store, derived, err := w.stores()
+	if err != nil {
+		return Report{}, err
+	}
 	run, err := checkpoint.Begin(ctx, checkpoint.Config{Logs: logs, Publisher: store}, checkpoint.RunOpen{
 		RunID: "test", Tool: "test", Shaping: map[string]string{}, Scope: map[string]string{}, Operation: map[string]string{},
 	})
@@ -133,7 +163,7 @@ func (w *world) run(ctx context.Context, after func(context.Context, Options) (R
 		return Report{}, err
 	}
 	o := w.options
-	o.Load, o.Run, o.Store, o.Derived = func(ctx context.Context) (*checkpoint.Dataset, error) { return checkpoint.Load(ctx, logs) }, run, store, Folder(w.fsys, run.Epoch())
+	o.Load, o.Run, o.Store, o.Derived = func(ctx context.Context) (*checkpoint.Dataset, error) { return checkpoint.Load(ctx, logs) }, run, store, derived(run.Epoch())
 	report, err := after(ctx, o)
 	if err != nil {
 		return report, errors.Join(err, run.Overtaken(ctx))

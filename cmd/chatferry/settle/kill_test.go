@@ -33,11 +33,12 @@ type sweep struct {
 	disk *faultfs.Disk
 	want map[string][]byte
 	ops  []faultfs.Op // of the settling run
+	thin int          // 0, or in how many of the operations of a short sweep one is struck
 
 	report Report
 }
 
-var settled = []string{"tables", checkpoint.Folder + "/ledger", checkpoint.Folder + "/quarantine"}
+var settled = []string{"tables", checkpoint.Folder + "/ledger", checkpoint.Folder + "/quarantine", checkpoint.Folder + "/replayed"}
 
 // newSweep settles the first Shards of a feed, and reads the others.
 func newSweep(t *testing.T, f *feed, before int, options Options) *sweep {
@@ -83,7 +84,7 @@ func newSweep(t *testing.T, f *feed, before int, options Options) *sweep {
 
 // on is the same account on another disk.
 func (s *sweep) on(disk *faultfs.Disk, hook faultfs.Hook) *world {
-	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options, ends: slices.Clone(s.ends)}
+	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options, ends: slices.Clone(s.ends), after: s.after}
 }
 
 // finish lets another run do the rest, and compares what it leaves.
@@ -102,11 +103,14 @@ func (s *sweep) finish(ctx context.Context, disk *faultfs.Disk) error {
 var stride = flag.Int("settle-stride", 31, "of the operations of a settle, each so many-th is struck")
 
 // each calls f for every so many-th number of an operation, on all cores.
-func each(t *testing.T, n int, f func(i int) error) {
+func each(t *testing.T, n, thin int, f func(i int) error) {
 	t.Helper()
 	var next, failed atomic.Int64
 	var group sync.WaitGroup
 	step := max(1, *stride)
+	if step > 1 {
+		step *= max(1, thin)
+	}
 	if raceEnabled {
 		step *= 9
 	}
@@ -216,7 +220,7 @@ func TestKillAnywhereInCompact(t *testing.T) {
 
 func (s *sweep) killAnywhere(t *testing.T) {
 	t.Helper()
-	each(t, len(s.ops), func(i int) error {
+	each(t, len(s.ops), s.thin, func(i int) error {
 		if s.ops[i].Change == 0 {
 			return nil
 		}
@@ -255,7 +259,7 @@ func TestFailAnywhereAgain(t *testing.T) {
 
 func (s *sweep) failAnywhere(t *testing.T) {
 	t.Helper()
-	each(t, len(s.ops), func(i int) error {
+	each(t, len(s.ops), s.thin, func(i int) error {
 		disk := s.disk.Clone()
 		w := s.on(disk, faultfs.Plan{At: s.ops[i].N, Reads: true, Fault: faultfs.Fault{Err: syscall.EIO}}.Hook())
 		_, err := w.carry(t.Context())

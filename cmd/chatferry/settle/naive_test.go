@@ -44,7 +44,14 @@ func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
 		t := transform.New(s.Stream, transform.Options{})
 		key := transform.KeyOf(s.Stream)
 		for at, raw := range f.records[s.ID] {
-			page := &chatferry.Page{Shard: s, Records: []chatferry.Record{{Raw: []byte(raw), Offset: chatferry.Offset(at)}}}
+			text := raw
+			if mended, ok := f.mended[raw]; ok {
+				text = mended
+			}
+			page := &chatferry.Page{Shard: s, Records: []chatferry.Record{{
+				Raw: []byte(text), Offset: chatferry.Offset(at),
+				Original: &chatferry.Original{Len: int64(len(raw)), SHA256: sha256.Sum256([]byte(raw))},
+			}}}
 			b, err := t.Transform(page, 1)
 			if err != nil {
 				panic(err)
@@ -274,7 +281,7 @@ func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string
 		if f.Table == ChatVisitors {
 			got["rows "+string(f.Table)] += f.Rows
 		}
-		if f.Kind == chatferry.FileQuarantine || f.Table == ChatVisitors {
+		if f.Kind == chatferry.FileQuarantine || f.Kind == chatferry.FileReplayed || f.Table == ChatVisitors {
 			continue
 		}
 		var e, v chatferry.Digest
@@ -347,7 +354,7 @@ func (w *world) checkDisk(d *checkpoint.Dataset) error {
 			names[path.Join(keysFolder, visitsKind.name(sum))] = true
 		}
 	}
-	there, err := tree(w.fsys, "tables", checkpoint.Folder+"/ledger", checkpoint.Folder+"/quarantine", checkpoint.Folder+"/staging", keysFolder)
+	there, err := tree(w.fsys, "tables", checkpoint.Folder+"/ledger", checkpoint.Folder+"/quarantine", checkpoint.Folder+"/replayed", checkpoint.Folder+"/staging", keysFolder)
 	if err != nil {
 		return err
 	}

@@ -51,6 +51,7 @@ type Report struct {
 	Sifted     int   // Streams of which only what is new was held against the rest
 	Superseded map[chatferry.Stream]int64
 	Deleted    int64              // rows that were excluded since their records were deleted at the source
+	Replayed   int64              // records that left the quarantine
 	Waiting    []chatferry.Stream // not settled, since they are not read to their end
 
 	Joined   int   // groups of Parts that share files since

@@ -9,7 +9,8 @@
 //	        not any longer needed
 //	read    every file once: its SHA-256, and out of the same bytes its rows, their records e and their values V
 //	books   rows, ledger and quarantine by the Part that each record says it is from, against the books of that Part
-//	        after all moves; read = loaded + quarantined + excluded + superseded
+//	        after all moves; read = loaded + quarantined + excluded + superseded; what left the quarantine is loaded or
+//	        in the ledger
 //	source  no record stands twice, and each child row belongs to the parent row of the same record with the same id
 //	keys    one row for each key where the last run settled, and one for each visitor
 //

@@ -112,7 +112,7 @@ type visitor interface {
 
 // contents reads what a file holds, and sums it up as its log does.
 func (v *verifier) contents(ctx context.Context, f *checkpoint.InventoryFile, held io.ReaderAt, visit visitor) (got chatferry.PartFile, err error) {
-	if f.Kind == chatferry.FileQuarantine {
+	if f.Kind == chatferry.FileQuarantine || f.Kind == chatferry.FileReplayed {
 		for r, err := range load.ReadQuarantine(io.NewSectionReader(held, 0, f.Size)) {
 			if err != nil {
 				return got, err

@@ -24,6 +24,7 @@ const (
 	Books      Kind = "books"       // the records of a Part are not those of its books
 	Orphan     Kind = "orphan"      // a child row without its parent
 	Twice      Kind = "twice"       // a record or a key that stands twice
+	Lost       Kind = "lost"        // a record that left the quarantine and came nowhere
 	Extra      Kind = "extra"       // a file that no log knows
 	Stale      Kind = "stale"       // a file that was removed and is there again
 	Certified  Kind = "certificate" // a certificate is not that of the dataset, or not signed as it should be

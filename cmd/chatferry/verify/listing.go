@@ -19,7 +19,7 @@ type listing struct {
 }
 
 // dataFolders are those in which nothing may be but what the logs list.
-var dataFolders = []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/"}
+var dataFolders = []string{"tables/", checkpoint.Folder + "/ledger/", checkpoint.Folder + "/quarantine/", checkpoint.Folder + "/replayed/"}
 
 var recordForm = regexp.MustCompile(`^` + checkpoint.Folder + `/log/(dataset|\d{12})/(\d{12})\.json$`)
 

@@ -51,8 +51,8 @@ func (v *verifier) readGroup(ctx context.Context, g *group) error {
 	}
 	whole := true
 	for _, f := range g.ordered() {
-		if isChild(f.Table) && !whole {
-			// Whether its parents are there cannot be told without theirs; its bytes can.
+		if (isChild(f.Table) || f.Kind == chatferry.FileReplayed) && !whole {
+			// Whether its parents, or what it became, are there cannot be told without theirs; its bytes can.
 			ok, err := v.readFile(ctx, f, alone{})
 			if err != nil {
 				return err
@@ -168,7 +168,14 @@ func (t *groupTally) children(f *checkpoint.InventoryFile, rec arrow.Record) err
 }
 
 func (t *groupTally) reject(f *checkpoint.InventoryFile, r *chatferry.Reject) error {
-	if b := t.booksOf(f, checkpoint.PartID{Shard: r.Shard, Seq: r.Seq}, r.Stream); b != nil {
+	b := t.booksOf(f, checkpoint.PartID{Shard: r.Shard, Seq: r.Seq}, r.Stream)
+	switch {
+	case b == nil:
+	case f.Kind == chatferry.FileReplayed:
+		if _, ok := t.records[source{r.Shard, r.Offset}]; !ok {
+			t.flaw(f, Lost, fmt.Sprintf("the record at offset %d of shard %s left the quarantine, and is neither a row nor in the ledger", r.Offset, r.Shard))
+		}
+	default:
 		e := chatferry.Entry(r.Stream, (*[32]byte)(&r.RawSHA256))
 		b.Quarantined.Count(r.RawLen, &e)
 	}

@@ -65,6 +65,7 @@ type Report struct {
 	Keyed       map[chatferry.Stream]int64 // rows of the Streams in which no key has two
 	Unsettled   []chatferry.Stream         // of which keys may have several rows
 	Visitors    int64                      // rows of chat_visitors, of different visitors each
+	Changed     []Changed                  // records whose bytes were changed before they were converted
 
 	Recalled int64     // of ReadFiles, those that an earlier call read that was stopped
 	Since    time.Time // when the first of them began
@@ -77,6 +78,15 @@ type Report struct {
 	More     int64 // findings beyond these
 	Corrupt  error // the logs cannot be believed, so nothing else was looked at
 	Elapsed  time.Duration
+}
+
+// Changed is what was changed by a rule: the values of these records are not those that the source gave. The bytes that it
+// gave are in files of their own, and their SHA-256 is that of their rows.
+type Changed struct {
+	Generation uint64                     `json:"generation"` // of the replace that brought them out of quarantine
+	Rule       string                     `json:"rule"`
+	SHA256     chatferry.SHA256           `json:"rule_sha256"`
+	Records    map[chatferry.Stream]int64 `json:"records"`
 }
 
 // Sound reports whether nothing was found.
@@ -180,7 +190,22 @@ func (v *verifier) logs(ctx context.Context) (sound bool, err error) {
 			r.Complete++
 		}
 	}
+	v.changed()
 	return true, v.checkLogs()
+}
+
+// changed enters which records were changed by rules.
+func (v *verifier) changed() {
+	for _, r := range v.d.Replaces() {
+		if !r.Done || r.Rule == nil {
+			continue
+		}
+		c := Changed{Generation: r.Generation, Rule: r.Rule.Name, SHA256: r.Rule.SHA256, Records: map[chatferry.Stream]int64{}}
+		for _, m := range r.Moves {
+			c.Records[v.streams[m.Shard]] += m.N
+		}
+		v.report.Changed = append(v.report.Changed, c)
+	}
 }
 
 // ErrNoDataset is returned for a root that holds no dataset, nor anything of one.
