@@ -116,7 +116,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !c.from.standing().moved() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))
@@ -243,8 +243,10 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	if abs, err := c.From.absolute(); err == nil {
 		source = abs
 	}
+	within := c.fields(scope)
+	c.from.standing().tell(within)
 	return checkpoint.RunOpen{
 		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
-		Shaping: c.fields(shaping), Scope: c.fields(scope), Operation: c.fields(operation),
+		Shaping: c.fields(shaping), Scope: within, Operation: c.fields(operation),
 	}
 }

@@ -76,6 +76,7 @@ func (r *atRest) more(context.Context, []checkpoint.ShardState, chatferry.ShardI
 	return nil, 0, nil
 }
 
+func (r *atRest) standing() standing                               { return standing{} }
 func (r *atRest) watermark() string                                { return r.mark }
 func (r *atRest) unproven() string                                 { return "" }
 func (r *atRest) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }

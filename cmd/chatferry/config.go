@@ -43,6 +43,7 @@ type Config struct {
 	Deadline      period // 0: none
 	MinFree       minFree
 	TakeOver      toggle
+	AccountMoved  toggle
 
 	// How S3 is spoken to. Credentials, and what is not said here, come from where AWS's own programs take them.
 	S3Endpoint      endpoint

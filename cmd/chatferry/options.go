@@ -135,6 +135,11 @@ var options = []option{
 	},
 
 	{
+		name: "account-moved", class: local, value: func(c *Config) value { return &c.AccountMoved },
+		help: "the account that answers under another number, kind or address is the one that the dataset was begun with: a person has looked",
+	},
+
+	{
 		name: "s3-endpoint", class: operation, arg: "URL", value: func(c *Config) value { return &c.S3Endpoint },
 		help: "the store of s3:// places, if it is not AWS; else AWS_ENDPOINT_URL_S3",
 	},

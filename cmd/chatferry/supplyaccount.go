@@ -27,6 +27,7 @@ type accountSupply struct {
 	waiting   atomic.Int64 // Lanes that wait for the last minutes
 	mark      time.Time
 	unsettled []chatferry.Stream // changes kept coming to light late
+	here      standing
 }
 
 // openAccount finds where the account answers, with the token that was given.
@@ -92,13 +93,21 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 			shards = append(shards, already[i].Shard)
 		}
 	}
+	formerly := a.c.formerly(already)
 	o := api.PlanOptions{
-		Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
+		Formerly: formerly, Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
 		Overlap: max(time.Duration(a.c.Overlap), settled), Lanes: a.c.lanes(), Limit: int64(a.c.Limit),
 		PerMinute: float64(a.c.Rate) * float64(a.c.RateShare),
 	}
 	p, err := api.NewPlan(ctx, a.client, o)
 	if err != nil {
+		return nil, err
+	}
+	kind, err := api.KindOf(ctx, a.client)
+	if err != nil {
+		return nil, err
+	}
+	if a.here, err = a.c.admit(standing{account: p.Account, kind: kind, root: plainRoot(a.client.Root())}); err != nil {
 		return nil, err
 	}
 	moved := last != nil && last.Scope["until"] != a.c.Until.String()
@@ -125,12 +134,13 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		Trial: a.c.Limit > 0 || a.c.Overlap == 0,
 	})
 	how := api.SourceOptions{
-		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()), PageLimit: a.pageLimit(), Wait: a.wait, Log: a.log,
+		Cuts: a.c.cuts(), Account: p.Account, Formerly: formerly, AnyNumber: a.here.anyNumber, Origin: originOf(a.client.Root()), PageLimit: a.pageLimit(), Wait: a.wait, Log: a.log,
 	}
 	a.looking = api.NewSource(a.client, how)
 	how.Sweeper = a.sweeper
 	a.source = api.NewSource(a.client, how)
 	a.single = &oneByOne{t: a.c.t, client: a.client}
+	p.Shards = append(p.Shards, a.readAgain(already, next+chatferry.ShardID(len(p.Shards)))...)
 	if len(p.Shards) > 0 || last == nil || last.Done == nil {
 		return p.Shards, nil
 	}
@@ -265,6 +275,9 @@ func sweepStates(states []checkpoint.ShardState) []api.State {
 	}
 	return out
 }
+
+// standing implements supply.
+func (a *accountSupply) standing() standing { return a.here }
 
 // watermark implements supply.
 func (a *accountSupply) watermark() string {
