@@ -45,7 +45,7 @@ type columnSpec struct {
 	name  string
 	store storage
 	hint  hint
-	empty bool // always null for now
+	empty bool // filled by nothing that is read
 }
 
 // layout is everything that is fixed about one table: its columns, and how the members of a record find them.

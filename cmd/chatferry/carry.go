@@ -17,6 +17,7 @@ import (
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/cmd/chatferry/progress"
+	"chatferry/cmd/chatferry/settle"
 )
 
 // carriage is one run over one dataset, from the look at the dump to the summary.
@@ -35,6 +36,8 @@ type carriage struct {
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
 	absent  chatferry.UnavailableStreams
+	who     settle.Identities
+	found   *settle.Identified // nil: the dataset has no maps, or they were not looked at
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -71,6 +74,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return request.reason(err)
 	}
 	defer c.from.close()
+	if err := c.askIdentities(ctx); err != nil {
+		return request.reason(err)
+	}
 	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
 		return err
@@ -116,7 +122,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !c.from.standing().moved() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !c.identifies() && !c.from.standing().moved() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))

@@ -45,6 +45,11 @@ type Config struct {
 	TakeOver      toggle
 	AccountMoved  toggle
 
+	FillIdentities toggle
+	Upgraded       accountPlace // asked for agents and departments
+	AgentMap       filePath
+	DepartmentMap  filePath
+
 	// How S3 is spoken to. Credentials, and what is not said here, come from where AWS's own programs take them.
 	S3Endpoint      endpoint
 	S3Region        text
@@ -66,6 +71,10 @@ type Config struct {
 	Token        Secret // of the Chat API
 	TokenFile    text
 	TokenCommand text
+
+	UpgradedToken        Secret // "", and the others too: the same as of the account
+	UpgradedTokenFile    text
+	UpgradedTokenCommand text
 
 	Progress  choice
 	JSON      toggle
@@ -166,6 +175,9 @@ func (c *Config) Validate() error {
 			field = "token-command"
 		}
 		return &fieldError{field, errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+	}
+	if boolCount(c.UpgradedToken != "", c.UpgradedTokenFile != "", c.UpgradedTokenCommand != "") > 1 {
+		return &fieldError{"upgraded-token-file", errors.New("the token of the upgraded account was given in more than one way; keep one")}
 	}
 	return nil
 }

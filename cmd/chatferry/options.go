@@ -140,6 +140,23 @@ var options = []option{
 	},
 
 	{
+		name: "fill-identities", class: operation, value: func(c *Config) value { return &c.FillIdentities },
+		help: "fill the ids that agents and departments have since the upgrade: of --upgraded, of the files, or of what was read before and after it",
+	},
+	{
+		name: "upgraded", class: operation, arg: "ACCOUNT", value: func(c *Config) value { return &c.Upgraded },
+		help: "the upgraded account, zendesk://SUBDOMAIN or https://HOST, which is asked for its agents and departments",
+	},
+	{
+		name: "agent-map", class: operation, arg: "FILE", value: func(c *Config) value { return &c.AgentMap },
+		help: "CSV with a header: upgraded_id, and legacy_id or email of the agents; role says owner of the one who owns the upgraded account",
+	},
+	{
+		name: "department-map", class: operation, arg: "FILE", value: func(c *Config) value { return &c.DepartmentMap },
+		help: "CSV with a header: upgraded_id, which is that of the group, and legacy_id or name of the departments",
+	},
+
+	{
 		name: "s3-endpoint", class: operation, arg: "URL", value: func(c *Config) value { return &c.S3Endpoint },
 		help: "the store of s3:// places, if it is not AWS; else AWS_ENDPOINT_URL_S3",
 	},
@@ -212,6 +229,19 @@ var options = []option{
 	{
 		name: "token-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.TokenCommand },
 		help: "command that prints the token",
+	},
+
+	{
+		name: "upgraded-token", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.UpgradedToken },
+		help: "token of the upgraded account; else that of the account",
+	},
+	{
+		name: "upgraded-token-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.UpgradedTokenFile },
+		help: "file with the token of the upgraded account; readable by its owner only",
+	},
+	{
+		name: "upgraded-token-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.UpgradedTokenCommand },
+		help: "command that prints the token of the upgraded account",
 	},
 
 	{

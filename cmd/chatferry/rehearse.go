@@ -86,7 +86,7 @@ func newRehearseCommand(a *app) *cobra.Command {
 	f.Var(&o.touches, "touches", "chats that are changed an hour (default 0)")
 	f.Var(&o.inserts, "inserts", "chats that are added an hour (default 0)")
 	f.Var(&o.deletes, "deletes", "chats that are deleted an hour (default 0)")
-	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4 (default legacy_chat_only)")
+	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4, which is upgraded and has other ids (default legacy_chat_only)")
 	f.Var(&periodFlag{&o.tokenTTL}, "token-ttl", "how long a token is valid, 0 for ever (default 0)")
 	f.Var(&plainFlag{&o.quirks, "A,B"}, "quirks", "how the server differs from others of its kind: "+strings.Join(quirkNames(), ", "))
 	addFlag(f, "json")
@@ -237,7 +237,7 @@ func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) err
 		fmt.Fprintf(a.stderr, "chatferry: everybody who reaches %s can read this account and change its tokens; it holds made-up people only\n",
 			listener.Addr())
 	}
-	account := rehearsal.New(rehearsal.Options{Seed: uint64(o.seed), Chats: int64(o.chats)})
+	account := rehearsal.New(rehearsal.Options{Seed: uint64(o.seed), Chats: int64(o.chats), Upgraded: options.Kind == chatapi.Phase4})
 	options.Files = r.address + "/attachments/"
 	if r.api, err = chatapi.New(account, options); err != nil {
 		return err

@@ -54,6 +54,7 @@ func newRunCommand(a *app) *cobra.Command {
 	}
 	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"})
 	addFlags(cmd.Flags(), operationFlags)
+	addFlags(cmd.Flags(), identityFlags)
 	addFlags(cmd.Flags(), []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"})
 	return cmd
 }
@@ -112,6 +113,7 @@ func newResumeCommand(a *app) *cobra.Command {
 	}
 	addFlag(cmd.Flags(), "from")
 	addFlags(cmd.Flags(), operationFlags)
+	addFlags(cmd.Flags(), identityFlags)
 	return cmd
 }
 

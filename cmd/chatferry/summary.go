@@ -24,6 +24,7 @@ func writeSummary(w io.Writer, r *result) error {
 	}
 	writeBooks(&b, r)
 	writeTables(&b, r)
+	writeIdentities(&b, r.Identities)
 	writePutAside(&b, r)
 	if r.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", r.ResumeCommand)

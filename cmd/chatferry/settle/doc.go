@@ -22,6 +22,9 @@
 // Everything is planned from the logs and the files alone, in one order, so that a settle that is killed anywhere and
 // begun again leaves the same files as one that was not.
 //
+// Then, if the dataset has or gets maps between the ids before and after an upgrade (package identity), they are brought up
+// to date, and the columns NAME_upgraded filled as they say: each file in which one says something else is exchanged.
+//
 // Then, where frequent runs have left many small files, compact joins them, and chat_visitors is brought up to date with
 // the chats.
 //
