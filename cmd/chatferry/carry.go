@@ -18,6 +18,7 @@ import (
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/cmd/chatferry/progress"
 	"chatferry/cmd/chatferry/settle"
+	"chatferry/transform"
 )
 
 // carriage is one run over one dataset, from the look at the dump to the summary.
@@ -38,6 +39,8 @@ type carriage struct {
 	absent  chatferry.UnavailableStreams
 	who     settle.Identities
 	found   *settle.Identified // nil: the dataset has no maps, or they were not looked at
+	tickets *transform.Tickets
+	export  string // SHA-256 of what --tickets names; "": nothing
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -76,6 +79,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	defer c.from.close()
 	if err := c.askIdentities(ctx); err != nil {
 		return request.reason(err)
+	}
+	if err := c.readTickets(); err != nil {
+		return err
 	}
 	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
@@ -237,7 +243,7 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 		return false // an account is to be read further
 	}
 	// A changed shape is not refused here but where every run begins.
-	return maps.Equal(last.Shaping, c.fields(shaping))
+	return maps.Equal(last.Shaping, c.shape())
 }
 
 func (c *carriage) runOpen() checkpoint.RunOpen {
@@ -253,6 +259,6 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	c.from.standing().tell(within)
 	return checkpoint.RunOpen{
 		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
-		Shaping: c.fields(shaping), Scope: within, Operation: c.fields(operation),
+		Shaping: c.shape(), Scope: within, Operation: c.fields(operation),
 	}
 }

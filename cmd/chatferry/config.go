@@ -27,6 +27,9 @@ type Config struct {
 
 	DropDeleted toggle
 
+	MessageSuspects choice
+	Tickets         filePath
+
 	PageSize    size
 	PartSize    size
 	PartRecords count
@@ -90,6 +93,8 @@ const leastMemory = 256 << 20
 func defaultConfig() Config {
 	cuts := chatferry.DefaultCuts()
 	return Config{
+		MessageSuspects: choice{"include", []string{"include", "quarantine", "exclude"}},
+
 		PageSize:    size(cuts.PageBytes),
 		PartSize:    size(cuts.PartBytes),
 		PartRecords: count(cuts.PartRecords),

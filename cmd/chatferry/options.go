@@ -27,6 +27,7 @@ type option struct {
 	arg    string // what the help calls its value; empty for a switch
 	help   string
 	secret bool   // never a flag, never in the file
+	later  bool   // shaping, and not there from the start: left out of the log at its default
 	sep    string // between several values in the environment; empty for a single value
 	value  func(*Config) value
 }
@@ -70,6 +71,15 @@ var options = []option{
 	{
 		name: "drop-deleted", class: shaping, value: func(c *Config) value { return &c.DropDeleted },
 		help: "take records out that were deleted at the source; else they stay, with deleted set",
+	},
+
+	{
+		name: "message-suspects", class: shaping, arg: "include|quarantine|exclude", later: true, value: func(c *Config) value { return &c.MessageSuspects },
+		help: "what becomes of chats that look like Zendesk Message conversations, without evidence; include flags them in message_suspect",
+	},
+	{
+		name: "tickets", class: operation, arg: "FILE", value: func(c *Config) value { return &c.Tickets },
+		help: "export of Support tickets, CSV or NDJSON: a ticket of a social network is evidence; what it says shapes the dataset",
 	},
 
 	{
@@ -300,15 +310,17 @@ func optionNames() []string {
 	return names
 }
 
-// fields returns the options of a class as the dataset log keeps them: name and text. A switch that is off is left out, so
-// that a dataset which was begun before there was such a switch has the same shape.
+// fields returns the options of a class as the dataset log keeps them: name and text. A switch that is off is left out, and
+// a later option at its default, so that a dataset which was begun before there was such an option has the same shape.
 func (c *Config) fields(of class) map[string]string {
-	m := map[string]string{}
+	m, initial := map[string]string{}, defaultConfig()
 	for i := range options {
 		if o := &options[i]; o.class == of && !o.secret {
-			if text := o.value(c).String(); !o.isSwitch() || text != "false" {
-				m[o.name] = text
+			text := o.value(c).String()
+			if o.isSwitch() && text == "false" || o.later && text == o.value(&initial).String() {
+				continue
 			}
+			m[o.name] = text
 		}
 	}
 	return m

@@ -32,6 +32,7 @@ type rehearseOptions struct {
 	kind                      string
 	tokenTTL                  period
 	quirks, faults            string
+	tickets                   string // where an export of the ticket system is written; "": nowhere
 }
 
 const (
@@ -89,6 +90,7 @@ func newRehearseCommand(a *app) *cobra.Command {
 	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4, which is upgraded and has other ids (default legacy_chat_only)")
 	f.Var(&periodFlag{&o.tokenTTL}, "token-ttl", "how long a token is valid, 0 for ever (default 0)")
 	f.Var(&plainFlag{&o.quirks, "A,B"}, "quirks", "how the server differs from others of its kind: "+strings.Join(quirkNames(), ", "))
+	f.Var(&plainFlag{&o.tickets, "FILE"}, "tickets-out", "write there what the account's tickets say of its chats, as CSV for run --tickets")
 	addFlag(f, "json")
 	return cmd
 }
@@ -238,6 +240,9 @@ func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) err
 			listener.Addr())
 	}
 	account := rehearsal.New(rehearsal.Options{Seed: uint64(o.seed), Chats: int64(o.chats), Upgraded: options.Kind == chatapi.Phase4})
+	if err := writeTickets(account, o.tickets); err != nil {
+		return err
+	}
 	options.Files = r.address + "/attachments/"
 	if r.api, err = chatapi.New(account, options); err != nil {
 		return err

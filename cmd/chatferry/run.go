@@ -52,7 +52,7 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"})
+	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted", "message-suspects", "tickets"})
 	addFlags(cmd.Flags(), operationFlags)
 	addFlags(cmd.Flags(), identityFlags)
 	addFlags(cmd.Flags(), []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"})
@@ -90,6 +90,7 @@ func (a *app) runSettings(cmd *cobra.Command) (*settings, error) {
 	}
 	shape := maps.Clone(last.Shaping)
 	delete(shape, "limit") // a trial run does not silently make the next run one
+	shape["tickets"] = last.Operation["tickets"]
 	return resolve(a.environment, cmd.Flags(), shape)
 }
 
@@ -112,6 +113,7 @@ func newResumeCommand(a *app) *cobra.Command {
 		},
 	}
 	addFlag(cmd.Flags(), "from")
+	addFlag(cmd.Flags(), "tickets")
 	addFlags(cmd.Flags(), operationFlags)
 	addFlags(cmd.Flags(), identityFlags)
 	return cmd
