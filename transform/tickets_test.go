@@ -15,8 +15,16 @@ func TestTicketsAndSuspects(t *testing.T) {
 		channel string
 	}
 	all := []row{
-		{11, "", "facebook"}, {12, "", "chat"}, {0, "c3", "WhatsApp"}, {14, "c4", "line"}, {15, "c4", "web"},
-		{16, "", "twitter_dm"}, {16, "", "email"}, {0, "c7", "wechat"}, {17, "c7", "facebook"}, {0, "", "facebook"},
+		{11, "", "facebook"},
+		{12, "", "chat"},
+		{0, "c3", "WhatsApp"},
+		{14, "c4", "line"},
+		{15, "c4", "web"},
+		{16, "", "twitter_dm"},
+		{16, "", "email"},
+		{0, "c7", "wechat"},
+		{17, "c7", "facebook"},
+		{0, "", "facebook"},
 	}
 	read := func(rows []row) *Tickets {
 		x := NewTickets(nil)

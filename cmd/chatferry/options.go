@@ -74,8 +74,8 @@ var options = []option{
 	},
 
 	{
-		name: "message-suspects", class: shaping, arg: "include|quarantine|exclude", later: true, value: func(c *Config) value { return &c.MessageSuspects },
-		help: "what becomes of chats that look like Zendesk Message conversations, without evidence; include flags them in message_suspect",
+		name: "message-suspects", class: shaping, arg: "KIND", later: true, value: func(c *Config) value { return &c.MessageSuspects },
+		help: "include, quarantine or exclude chats that look like Zendesk Message conversations, without evidence; included ones are flagged in message_suspect",
 	},
 	{
 		name: "tickets", class: operation, arg: "FILE", value: func(c *Config) value { return &c.Tickets },
