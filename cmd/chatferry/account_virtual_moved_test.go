@@ -99,6 +99,29 @@ func TestAccountMoved(t *testing.T) {
 	}
 }
 
+// A root that does not answer for a while is no move, although the account answers at another one meanwhile.
+func TestAccountComesBack(t *testing.T) {
+	const seed = 5
+	bubble(t, func(t *testing.T) {
+		var failing atomic.Int64
+		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: 60, Bad: -1}, chatapi.Options{}, func(h http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasPrefix(r.URL.Path, "/api/v2/chat/") && failing.Add(-1) >= 0 {
+					w.WriteHeader(http.StatusBadGateway)
+					return
+				}
+				h.ServeHTTP(w, r)
+			})
+		})
+		v.mustCarry("--overlap", "0")
+		failing.Store(3)
+		v.mustCarry("--overlap", "0", "--incremental")
+		if failing.Load() >= 0 {
+			t.Errorf("seed %d: the root was not asked again", seed)
+		}
+	})
+}
+
 // A chat with another account's number in its id stops the run where it is met. The Parts before it stay.
 func TestAccountStrayChat(t *testing.T) {
 	const seed = 6

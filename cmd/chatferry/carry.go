@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"time"
 
@@ -128,7 +129,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !c.identifies() && !c.from.standing().moved() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !(c.identifies() && slices.ContainsFunc(identityFlags, c.given)) && !c.from.standing().moved() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))

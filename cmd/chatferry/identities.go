@@ -8,13 +8,11 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"chatferry"
 	"chatferry/cmd/chatferry/identity"
 	"chatferry/cmd/chatferry/progress"
 	"chatferry/cmd/chatferry/settle"
-	"chatferry/extract/api"
 )
 
 // identityFlags are the options of every verb that can fill the ids of the upgraded account.
@@ -102,10 +100,7 @@ func (c *carriage) askUpgraded(ctx context.Context) (*identity.Upgraded, error) 
 	if err != nil {
 		return nil, fmt.Errorf("--upgraded: %w", err)
 	}
-	client, err := api.Dial(ctx, api.Options{
-		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
-		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
-	})
+	client, err := c.dial(ctx, roots, tokens)
 	if err != nil {
 		return nil, err
 	}

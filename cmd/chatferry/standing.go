@@ -162,6 +162,32 @@ func plainRoot(root string) string {
 	return u.Host + u.Path
 }
 
+// comeBack goes back to the root that the runs before read from, if the account answered elsewhere only since that one did
+// not at the moment. Where it does not answer for good, the account has moved, and that is for admit to say.
+func (a *accountSupply) comeBack(ctx context.Context) error {
+	was, _ := standingBefore(a.c.before)
+	if was.root == "" || plainRoot(a.client.Root()) == was.root || bool(a.c.AccountMoved) {
+		return nil
+	}
+	for _, root := range a.roots {
+		for _, path := range []string{"", "/api/v2/chat", "/api/v2"} {
+			if plainRoot(root+path) != was.root {
+				continue
+			}
+			client, err := a.c.dial(ctx, []string{root + path}, a.tokens)
+			switch {
+			case err == nil:
+				a.client.Close()
+				a.client = client
+				return nil
+			case ctx.Err() != nil || chatferry.KindOf(err) == chatferry.KindTemporary:
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // readAgain returns Shards for the Streams that are read whole and were last read before the account moved.
 func (a *accountSupply) readAgain(already []checkpoint.ShardState, next chatferry.ShardID) []chatferry.Shard {
 	if a.c.before == nil {

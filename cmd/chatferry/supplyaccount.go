@@ -22,6 +22,8 @@ type accountSupply struct {
 	c       *carriage
 	log     *slog.Logger
 	client  *api.Client
+	tokens  api.TokenSource
+	roots   []string // at which the account may answer
 	sweeper *api.Sweeper
 
 	waiting   atomic.Int64 // Lanes that wait for the last minutes
@@ -43,15 +45,20 @@ func (c *carriage) openAccount(ctx context.Context, uri string) (supply, error) 
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.Dial(ctx, api.Options{
-		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
-		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
-	})
+	client, err := c.dial(ctx, roots, tokens)
 	if err != nil {
 		return nil, err
 	}
 	c.log.Info("the account answers", "root", client.Root())
-	return &accountSupply{c: c, log: c.log, client: client}, nil
+	return &accountSupply{c: c, log: c.log, client: client, tokens: tokens, roots: roots}, nil
+}
+
+// dial finds at which of some roots an account answers.
+func (c *carriage) dial(ctx context.Context, roots []string, tokens api.TokenSource) (*api.Client, error) {
+	return api.Dial(ctx, api.Options{
+		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
+		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
+	})
 }
 
 // The defaults for an account. An answer takes seconds, so that several must be under way to use all requests that are
@@ -92,6 +99,9 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		if already[i].Shard.API != nil {
 			shards = append(shards, already[i].Shard)
 		}
+	}
+	if err := a.comeBack(ctx); err != nil {
+		return nil, err
 	}
 	formerly := a.c.formerly(already)
 	o := api.PlanOptions{

@@ -85,7 +85,7 @@ func memberOf(raw []byte, of chatferry.Stream) (m Member, err error) {
 		return m, fmt.Errorf("its id %q is none", cmp.Or(record.Settings.Group, record.ID))
 	}
 	if of == chatferry.Departments {
-		m.Key, m.Name = record.Name, record.Name
+		m.Key = record.Name
 		return m, nil
 	}
 	m.Key, m.Name = fold(record.Email), record.DisplayName

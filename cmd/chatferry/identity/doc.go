@@ -8,7 +8,8 @@
 //
 //	legacy_id     what it was called before; null: it is there since the upgrade
 //	upgraded_id   what it is called since; null: see status
-//	email         of agents, case folded; of departments name, as it is
+//	email         of agents, case folded; of departments name, as it is. That of the legacy side, if there is one;
+//	              upgraded_email or upgraded_name is that of the upgraded side
 //	status        matched    the two are one
 //	              ambiguous  several of one side could be it
 //	              missing    the upgraded account has none with its e-mail or name

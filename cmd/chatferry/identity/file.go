@@ -140,10 +140,9 @@ func memberIn(row []string, at map[string]int, of chatferry.Stream) (m Member, l
 		return n
 	}
 	m.ID, legacy = number(fileUpgraded), number(fileLegacy)
-	m.Name = field(fileName)
-	m.Key = m.Name
+	m.Key = field(fileName)
 	if of == chatferry.Agents {
-		m.Key, m.Owner = fold(field(fileEmail)), strings.EqualFold(field(fileRole), transform.RoleOwner)
+		m.Key, m.Name, m.Owner = fold(field(fileEmail)), m.Key, strings.EqualFold(field(fileRole), transform.RoleOwner)
 	}
 	switch {
 	case err != nil:

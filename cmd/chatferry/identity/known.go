@@ -20,7 +20,8 @@ func Of() []chatferry.Stream { return []chatferry.Stream{chatferry.Agents, chatf
 
 // Known is what a dataset holds about who is who.
 type Known struct {
-	of map[chatferry.Stream]*sides
+	of     map[chatferry.Stream]*sides
+	before map[chatferry.Stream][]Entry // what its maps say
 	// Maps reports whether it has maps. Both reports whether it holds both sides, so that it can have them.
 	Maps, Both bool
 }
@@ -33,9 +34,9 @@ type Upgraded struct {
 
 // Read reads what a dataset holds. The Streams agents, departments and roles are settled: there is one row for each key.
 func Read(ctx context.Context, d *checkpoint.Dataset, files load.Opener) (*Known, error) {
-	r := &reader{ctx: ctx, files: files, k: &Known{of: map[chatferry.Stream]*sides{}}, upgraded: upgradedParts(d), roles: map[int64]string{}}
+	r := &reader{ctx: ctx, files: files, k: &Known{of: map[chatferry.Stream]*sides{}, before: map[chatferry.Stream][]Entry{}}, upgraded: upgradedParts(d), roles: map[int64]string{}}
 	for _, of := range Of() {
-		r.k.of[of] = &sides{given: map[int64]int64{}}
+		r.k.of[of] = &sides{}
 	}
 	inventory := d.Inventory()
 	for _, table := range []struct {
@@ -59,22 +60,21 @@ func Read(ctx context.Context, d *checkpoint.Dataset, files load.Opener) (*Known
 	for _, s := range r.k.of {
 		r.k.Both = r.k.Both || len(s.legacy) > 0 && len(s.upgraded) > 0
 	}
-	for of, s := range r.k.of {
-		s.take(r.before[of])
-	}
 	return r.k, nil
 }
 
-// Match makes the maps of what is known and of what a person names, which may be nil.
+// Match makes the maps of what is known and of what a person names, which may be nil. What a person names takes the place of
+// what an earlier one has named.
 func (k *Known) Match(u *Upgraded) map[chatferry.Stream]*Map {
 	out := map[chatferry.Stream]*Map{}
 	for of, s := range k.of {
-		now := sides{legacy: s.legacy, upgraded: s.upgraded, given: s.given}
-		if u != nil && u.members[of] != nil {
-			now.upgraded = merged(s.upgraded, u.members[of])
-		}
-		if u != nil && u.given[of] != nil {
-			now.given = u.given[of]
+		now := sides{legacy: slices.Clone(s.legacy), upgraded: slices.Clone(s.upgraded), given: map[int64]int64{}}
+		now.takeLegacy(k.before[of])
+		if u == nil || u.members[of] == nil {
+			now.takeUpgraded(k.before[of])
+		} else {
+			now.upgraded = merged(now.upgraded, u.members[of])
+			maps.Copy(now.given, u.given[of])
 		}
 		out[of] = match(of, now)
 	}
@@ -90,29 +90,36 @@ func merged(a, b []Member) []Member {
 	return slices.Collect(maps.Values(of))
 }
 
-// take adds what the map held before: the upgraded side, which may not be asked again, what a file said, and agents and
-// departments that are in no table any more.
-func (s *sides) take(before []Entry) {
-	legacy, upgraded := map[int64]bool{}, map[int64]bool{}
-	for _, m := range s.legacy {
-		legacy[m.ID] = true
-	}
-	for _, m := range s.upgraded {
-		upgraded[m.ID] = true
-	}
+// takeLegacy adds agents or departments that a map held and that are in no table any more: old chats still name them.
+func (s *sides) takeLegacy(before []Entry) {
+	there := idsOf(s.legacy)
 	for _, e := range before {
-		if e.Legacy != 0 && !legacy[e.Legacy] {
+		if e.Legacy != 0 && !there[e.Legacy] {
 			s.legacy = append(s.legacy, Member{ID: e.Legacy, Key: e.Key, Name: e.LegacyName, Group: e.Group, Role: e.LegacyRole})
-			legacy[e.Legacy] = true
 		}
-		if e.Upgraded != 0 && !upgraded[e.Upgraded] {
-			s.upgraded = append(s.upgraded, Member{ID: e.Upgraded, Key: e.Key, Name: e.UpgradedName, Owner: e.Role == transform.RoleOwner})
-			upgraded[e.Upgraded] = true
+	}
+}
+
+// takeUpgraded adds the upgraded side that a map held, and what a file said.
+func (s *sides) takeUpgraded(before []Entry) {
+	there := idsOf(s.upgraded)
+	for _, e := range before {
+		if e.Upgraded != 0 && !there[e.Upgraded] {
+			s.upgraded = append(s.upgraded, Member{ID: e.Upgraded, Key: e.UpgradedKey, Name: e.UpgradedName, Owner: e.Role == transform.RoleOwner})
+			there[e.Upgraded] = true
 		}
 		if e.By == byFile {
 			s.given[e.Legacy] = e.Upgraded
 		}
 	}
+}
+
+func idsOf(members []Member) map[int64]bool {
+	ids := map[int64]bool{}
+	for _, m := range members {
+		ids[m.ID] = true
+	}
+	return ids
 }
 
 // reader reads the tables.
@@ -122,7 +129,6 @@ type reader struct {
 	k        *Known
 	upgraded map[checkpoint.PartID]bool
 	roles    map[int64]string
-	before   map[chatferry.Stream][]Entry
 }
 
 // upgradedParts are the Parts that a run read of an account that was upgraded by then.
@@ -191,9 +197,7 @@ func (r *reader) roleNamed(id int64) string {
 
 func (r *reader) readDepartments(name string) error {
 	return r.scan(name, []string{"id", "name", "settings_support_group_id"}, func(rec arrow.Record, row int, upgraded bool) {
-		m := Member{ID: intAt(rec.Column(0), row), Name: textAt(rec.Column(1), row), Group: intAt(rec.Column(2), row)}
-		m.Key = m.Name
-		r.add(chatferry.Departments, m, upgraded)
+		r.add(chatferry.Departments, Member{ID: intAt(rec.Column(0), row), Key: textAt(rec.Column(1), row), Group: intAt(rec.Column(2), row)}, upgraded)
 	})
 }
 
@@ -207,10 +211,7 @@ func (r *reader) add(of chatferry.Stream, m Member, upgraded bool) {
 
 func (r *reader) readBefore(name string, of chatferry.Stream) error {
 	entries, err := readMap(r.ctx, r.files, name, of)
-	if r.before == nil {
-		r.before = map[chatferry.Stream][]Entry{}
-	}
-	r.before[of] = append(r.before[of], entries...)
+	r.k.before[of] = append(r.k.before[of], entries...)
 	r.k.Maps = r.k.Maps || err == nil
 	return err
 }

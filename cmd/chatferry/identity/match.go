@@ -34,7 +34,7 @@ const (
 type Member struct {
 	ID    int64
 	Key   string // case-folded e-mail, or name; "": it has none
-	Name  string
+	Name  string // agents
 	Group int64  // departments: the group of Support that it belongs to; 0: none is named
 	Role  string // agents of the legacy account
 	Owner bool   // agents of the upgraded account: owns it
@@ -43,7 +43,8 @@ type Member struct {
 // Entry is a row of a map. An id of 0 is none.
 type Entry struct {
 	Legacy, Upgraded         int64
-	Key                      string
+	Key                      string // of the legacy side; of the upgraded one where there is no other
+	UpgradedKey              string
 	Status                   Status
 	By                       string
 	LegacyName, UpgradedName string
@@ -127,8 +128,7 @@ func match(of chatferry.Stream, s sides) *Map {
 	pair := func(a *Member, to int64, by string) {
 		e := Entry{Legacy: a.ID, Upgraded: to, Key: a.Key, LegacyName: a.Name, Group: a.Group, LegacyRole: a.Role, Status: Matched, By: by}
 		if b := upgraded[to]; b != nil {
-			e.UpgradedName, e.owner = b.Name, b.Owner
-			e.Key = cmp.Or(e.Key, b.Key)
+			e.UpgradedKey, e.UpgradedName, e.owner = b.Key, b.Name, b.Owner
 		}
 		pairs[a.ID], taken[to] = e, true
 	}
@@ -176,7 +176,7 @@ func match(of chatferry.Stream, s sides) *Map {
 		if taken[id] {
 			continue
 		}
-		e := Entry{Upgraded: id, Key: b.Key, UpgradedName: b.Name, Status: New, owner: b.Owner}
+		e := Entry{Upgraded: id, Key: b.Key, UpgradedKey: b.Key, UpgradedName: b.Name, Status: New, owner: b.Owner}
 		if b.Key != "" && before[b.Key] > 0 {
 			e.Status = Ambiguous
 		}

@@ -36,23 +36,21 @@ type column struct {
 }
 
 func columnsOf(of chatferry.Stream) []column {
-	key := "email"
-	if of == chatferry.Departments {
-		key = "name"
-	}
+	key := keyColumn(of)
 	columns := []column{
 		{name: "legacy_id", id: func(e *Entry) *int64 { return &e.Legacy }},
 		{name: "upgraded_id", id: func(e *Entry) *int64 { return &e.Upgraded }},
 		{name: key, text: func(e *Entry) *string { return &e.Key }},
 		{name: "status", low: true, text: func(e *Entry) *string { return (*string)(&e.Status) }},
 		{name: "matched_by", low: true, text: func(e *Entry) *string { return &e.By }},
-		{name: "legacy_name", text: func(e *Entry) *string { return &e.LegacyName }},
-		{name: "upgraded_name", text: func(e *Entry) *string { return &e.UpgradedName }},
+		{name: "upgraded_" + key, text: func(e *Entry) *string { return &e.UpgradedKey }},
 	}
 	if of == chatferry.Departments {
 		return append(columns, column{name: "legacy_group_id", id: func(e *Entry) *int64 { return &e.Group }})
 	}
 	return append(columns,
+		column{name: "legacy_name", text: func(e *Entry) *string { return &e.LegacyName }},
+		column{name: "upgraded_name", text: func(e *Entry) *string { return &e.UpgradedName }},
 		column{name: "legacy_role", low: true, text: func(e *Entry) *string { return &e.LegacyRole }},
 		column{name: "role", low: true, text: func(e *Entry) *string { return &e.Role }},
 		column{name: "role_note", low: true, text: func(e *Entry) *string { return &e.RoleNote }})

@@ -27,19 +27,14 @@ type Identified struct {
 	Filled     int // files
 }
 
-// identities brings the maps up to date, and fills the columns beside ids as they say. It leaves a dataset alone that has
-// no maps and is not asked to have any, and one of which agents or departments are not read to their end.
+// identities brings the maps up to date, and fills the columns beside ids as they say, of Streams that are read to their end.
+// It leaves a dataset alone that has no maps and is not asked to have any.
 func (s *settler) identities(ctx context.Context) error {
 	d, err := s.dataset(ctx)
 	if err != nil {
 		return err
 	}
-	ready, waiting := units(d)
-	for _, of := range append(identity.Of(), chatferry.Roles) {
-		if slices.Contains(waiting, of) {
-			return nil
-		}
-	}
+	ready, _ := units(d)
 	known, err := identity.Read(ctx, d, s.o.Store)
 	if err != nil {
 		return err
