@@ -10,7 +10,6 @@ import (
 	"maps"
 	"os"
 	"runtime/debug"
-	"slices"
 	"sync"
 	"time"
 
@@ -129,7 +128,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err != nil {
 		return nil, err
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !(c.identifies() && slices.ContainsFunc(identityFlags, c.given)) && !c.from.standing().moved() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.asked() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))
@@ -218,6 +217,12 @@ func (c *carriage) inScope(s chatferry.Stream) bool {
 func (c *carriage) compacts() bool {
 	_, ok := c.from.(*atRest)
 	return ok
+}
+
+// asked reports whether the call is for something else than what is left to do, so that a complete dataset is no reason to
+// do nothing.
+func (c *carriage) asked() bool {
+	return c.compacts() || c.catchesUp() || c.wantsIdentities() || c.from.standing().moved()
 }
 
 // catchesUp reports whether the run is one of many that each bring what is new, and each leave a run-done of their own.

@@ -57,10 +57,13 @@ func (f filePath) String() string { return string(f) }
 // does what it is told alone, not what the last run was told.
 func (c *carriage) identifies() bool {
 	if c.compacts() {
-		return slices.ContainsFunc(identityFlags, c.given)
+		return c.wantsIdentities()
 	}
 	return bool(c.FillIdentities) || c.Upgraded != "" || c.AgentMap != "" || c.DepartmentMap != ""
 }
+
+// wantsIdentities reports whether this very call says so.
+func (c *carriage) wantsIdentities() bool { return slices.ContainsFunc(identityFlags, c.given) }
 
 // askIdentities asks the upgraded account and reads the files, before anything is written, so that what was mistyped shows
 // at once and not after a day.

@@ -10,24 +10,25 @@ import (
 
 // result is what a run says about itself at its end: the one object of --json, and the source of the summary.
 type result struct {
-	Command       string                              `json:"command"`
-	OK            bool                                `json:"ok"`
-	ExitCode      int                                 `json:"exit_code"`
-	Trial         bool                                `json:"trial,omitempty"` // only the first records of each Stream were read
-	RunID         string                              `json:"run_id"`
-	Root          string                              `json:"root"`
-	Streams       map[chatferry.Stream]streamResult   `json:"streams"`
-	Tables        map[chatferry.Table]tableResult     `json:"tables"`
-	Quarantined   map[chatferry.Code]int64            `json:"quarantined_by_code,omitempty"`
-	Excluded      map[string]int64                    `json:"excluded_by_reason,omitempty"`
-	Doubts        []chatferry.Doubt                   `json:"doubts,omitempty"`
-	Ignored       []ignoredFile                       `json:"ignored,omitempty"`
-	Requests      int64                               `json:"requests,omitempty"`    // of the API, over all runs
-	ThrottledS    float64                             `json:"throttled_s,omitempty"` // of all Lanes together
-	Identities    map[chatferry.Stream]identityResult `json:"identities,omitempty"`
-	Watermark     string                              `json:"watermark,omitempty"` // every change before it was read; of accounts
-	ElapsedS      float64                             `json:"elapsed_s"`
-	ResumeCommand string                              `json:"resume_command"`
+	Command       string                            `json:"command"`
+	OK            bool                              `json:"ok"`
+	ExitCode      int                               `json:"exit_code"`
+	Trial         bool                              `json:"trial,omitempty"` // only the first records of each Stream were read
+	RunID         string                            `json:"run_id"`
+	Root          string                            `json:"root"`
+	Streams       map[chatferry.Stream]streamResult `json:"streams"`
+	Tables        map[chatferry.Table]tableResult   `json:"tables"`
+	Quarantined   map[chatferry.Code]int64          `json:"quarantined_by_code,omitempty"`
+	Excluded      map[string]int64                  `json:"excluded_by_reason,omitempty"`
+	Doubts        []chatferry.Doubt                 `json:"doubts,omitempty"`
+	Ignored       []ignoredFile                     `json:"ignored,omitempty"`
+	Requests      int64                             `json:"requests,omitempty"`    // of the API, over all runs
+	ThrottledS    float64                           `json:"throttled_s,omitempty"` // of all Lanes together
+	Watermark     string                            `json:"watermark,omitempty"`   // every change before it was read; of accounts
+	ElapsedS      float64                           `json:"elapsed_s"`
+	ResumeCommand string                            `json:"resume_command"`
+	// Identities are the agents and departments that were found again in the upgraded account; nil: they were not looked at.
+	Identities map[chatferry.Stream]identityResult `json:"identities,omitempty"`
 	// QuarantineCommand shows the Rejects.
 	QuarantineCommand string       `json:"-"`
 	Error             *resultError `json:"error"`

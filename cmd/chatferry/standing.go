@@ -63,14 +63,14 @@ func standingBefore(d *checkpoint.Dataset) (s standing, key string) {
 		return s, ""
 	}
 	for i := range d.Shards { // runs of earlier versions tell nothing
-		if r := d.Shards[i].Shard.API; r != nil && !api.IsKey(r.Account) {
+		if r := d.Shards[i].Shard.API; r != nil && api.IsKnown(r.Account) && !api.IsKey(r.Account) {
 			s.account = r.Account
 		}
 	}
 	for _, r := range d.Runs() {
 		if a := r.Scope[identity.ScopeAccount]; api.IsKey(a) {
 			key = a
-		} else if a != "" {
+		} else if api.IsKnown(a) {
 			s.account = a
 		}
 		if k := r.Scope[identity.ScopeKind]; k != "" {
@@ -207,7 +207,7 @@ func (a *accountSupply) readAgain(already []checkpoint.ShardState, next chatferr
 		}
 		r := last.Shard.API
 		added = append(added, chatferry.Shard{ID: next, Stream: stream, API: &chatferry.Range{
-			Endpoint: r.Endpoint, Account: r.Account, Pass: r.Pass + 1, Begun: a.client.Now().UTC(),
+			Endpoint: r.Endpoint, Account: a.here.account, Pass: r.Pass + 1, Begun: a.client.Now().UTC(),
 		}})
 		next++
 	}

@@ -34,8 +34,7 @@ func accountOfChat(id string) string {
 // SameAccount returns an error of KindIncompatible that names both, unless two fingerprints can be of one account. What is
 // unknown can be any, and so can an account that had no chats when the first of them was taken.
 func SameAccount(dataset, here string) error {
-	unknown := func(a string) bool { return a == "" || a == accountUnknown }
-	if dataset == here || unknown(dataset) || unknown(here) || strings.HasPrefix(dataset, accountByKey) != strings.HasPrefix(here, accountByKey) {
+	if dataset == here || !IsKnown(dataset) || !IsKnown(here) || strings.HasPrefix(dataset, accountByKey) != strings.HasPrefix(here, accountByKey) {
 		return nil
 	}
 	return &chatferry.Error{
@@ -70,6 +69,9 @@ func checkChats(records [][]byte, here string, formerly []string) error {
 
 // AccountKey is the key that a record of the Stream account holds, "" if it holds none.
 func AccountKey(raw []byte) string { return textOf(memberOf(raw, "account_key")) }
+
+// IsKnown reports whether a fingerprint tells an account from others.
+func IsKnown(fingerprint string) bool { return fingerprint != "" && fingerprint != accountUnknown }
 
 // IsKey reports whether a fingerprint was made from an account's key rather than from its chats.
 func IsKey(fingerprint string) bool { return strings.HasPrefix(fingerprint, accountByKey) }
