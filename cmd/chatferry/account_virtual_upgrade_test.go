@@ -128,6 +128,31 @@ func TestUpgradeWhileReading(t *testing.T) {
 	})
 }
 
+// An upgrade that leaves the token as it was is noticed before the run says that all was read.
+func TestUpgradeKeepsToken(t *testing.T) {
+	const seed = 11
+	bubble(t, func(t *testing.T) {
+		var s switchable
+		legacy := rehearsal.Options{Seed: seed, Chats: 400, Bad: -1}
+		v := newVirtual(t, legacy, chatapi.Options{Rate: 100, Quirks: chatapi.Quirks{PageCap: 20}}, func(h http.Handler) http.Handler {
+			return slow(300*time.Millisecond, s.around(h))
+		})
+		upgraded := legacy
+		upgraded.Upgraded = true
+		time.AfterFunc(20*time.Second, func() { v.serve(&s, upgraded, chatapi.Options{Kind: chatapi.Phase4}) })
+		rate := []string{"--rate", "100", "--rate-share", "100%", "--overlap", "0"}
+		if e := v.carry(t.Context(), rate...); e.code != exitIncompatible || !strings.Contains(e.stderr, "was legacy when the run began and is upgraded now") {
+			t.Fatalf("seed %d: exit code %d: %s", seed, e.code, e.stderr)
+		}
+		r := v.mustCarry(append(rate, "--account-moved")...)
+		for of, n := range r.Identities {
+			if n.Matched == 0 || n.Ambiguous+n.Missing+n.New > 0 || len(n.Unresolved) > 0 {
+				t.Errorf("seed %d: %s: %+v", seed, of, n)
+			}
+		}
+	})
+}
+
 // halves sees that chats were read on both sides of the upgrade.
 func (v *virtual) halves(seed int) {
 	v.t.Helper()

@@ -188,6 +188,21 @@ func (a *accountSupply) comeBack(ctx context.Context) error {
 	return nil
 }
 
+// stillIs returns an error of KindIncompatible if the account was upgraded while it was read. An upgrade usually kills the
+// token, which ends the run before; this is for one that does not.
+func (a *accountSupply) stillIs(ctx context.Context) error {
+	kind, err := api.KindOf(ctx, a.client)
+	if err != nil || kind == "" || a.here.kind == "" || kind == a.here.kind {
+		return err
+	}
+	return &chatferry.Error{
+		Kind: chatferry.KindIncompatible, Op: "read account",
+		Err: fmt.Errorf("account %s was %s when the run began and is %s now", a.here.account, a.here.kind, kind),
+		Hint: "what was read is kept; look whether it was upgraded meanwhile, and run the same command again with --account-moved: " +
+			"its agents and departments have other ids now",
+	}
+}
+
 // readAgain returns Shards for the Streams that are read whole and were last read before the account moved.
 func (a *accountSupply) readAgain(already []checkpoint.ShardState, next chatferry.ShardID) []chatferry.Shard {
 	if a.c.before == nil {

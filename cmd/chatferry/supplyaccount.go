@@ -263,7 +263,10 @@ const settled = 6 * time.Minute
 func (a *accountSupply) pageLimit() int { return int(min(a.c.Limit, 1000)) }
 
 // more implements supply.
-func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+func (a *accountSupply) more(ctx context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+	if err := a.stillIs(ctx); err != nil {
+		return nil, 0, err
+	}
 	s := a.sweeper.Next(a.client.Now(), sweepStates(states), next)
 	if s.Done {
 		if a.c.Overlap > 0 || !time.Time(a.c.Until).IsZero() {

@@ -62,8 +62,8 @@
 //	                       64 and after the last the CRC-32C of these, 4 bytes
 //
 // The visits of files that went stay until chat_visitors reflects that. settled.state says in JSON, between "chatferry state1"
-// and its CRC-32C, which files of each Stream were settled together, and what chat_visitors was derived from. It
-// names all by their SHA-256, so that it can be out of date but never wrong.
+// and its CRC-32C, which files of each Stream were settled together, what chat_visitors was derived from, and
+// which files say what the maps of identities say. It names all by their SHA-256, so that it can be out of date but never wrong.
 //
 // All these are derived, and named by what they are derived from: one that is missing, damaged or left over is made again or
 // removed, and none is part of the proof or of the dataset. That is why they are not fsynced.
