@@ -16,6 +16,7 @@ const (
 	CodeKeyType      Code = "key_type"         // the field that identifies the record has a wrong type
 	CodeStructure    Code = "broken_structure" // the array or page around the records is broken; the rest of the file
 	CodeCSVRow       Code = "csv_row"          // a row that does not fit its header, or broken quoting
+	CodeSuspect      Code = "message_suspect"  // a chat that may be a Zendesk Message conversation, with --message-suspects quarantine
 	CodeCSVHeader    Code = "csv_header"       // a header that is missing or names a column twice
 )
 
@@ -32,6 +33,7 @@ var Codes = map[Code]string{
 	CodeKeyType:      "has an identifying field of a wrong type",
 	CodeStructure:    "stands behind a break in the array or page around it",
 	CodeCSVRow:       "does not fit the header of its CSV file",
+	CodeSuspect:      "may be a Zendesk Message conversation, which --message-suspects quarantine leaves to a person",
 	CodeCSVHeader:    "stands under a CSV header that is missing or ambiguous",
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"chatferry"
@@ -156,6 +157,9 @@ func DecodeRecord(data []byte) (*Record, error) {
 	err := dec.Decode(&r)
 	if version := versionOf(&r, text, err); version != FormatVersion {
 		return nil, &newerError{fmt.Sprintf("its format version is %d, this program knows version %d", version, FormatVersion)}
+	}
+	if err != nil && strings.HasPrefix(err.Error(), "json: unknown field ") { // its checksum says that it is not damaged
+		return nil, &newerError{strings.TrimPrefix(err.Error(), "json: ") + ", which this program does not know"}
 	}
 	if err != nil {
 		return nil, err

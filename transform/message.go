@@ -8,8 +8,9 @@ import (
 )
 
 // Conversations of Zendesk Message (social networks) are not carried over. No field of a chat is documented to mark
-// them, so a chat is excluded on evidence alone: a member that names its channel, or a type that names one. Chats that
-// only look like it are kept, with the reasons in the column message_suspect.
+// them, so a chat is excluded on evidence alone: a member that names its channel, a type that names one, or a ticket that
+// is linked with it and came through one (Tickets). Chats that only look like it are kept, with the reasons in the column
+// message_suspect, unless Options.Suspects says otherwise.
 
 // DefaultSocialChannels are the channels whose conversations are excluded. A star stands for any ending.
 func DefaultSocialChannels() []string {
@@ -124,11 +125,12 @@ const (
 	suspectHistory = "unknown_history_type"
 	suspectChannel = "foreign_history_channel"
 	suspectNetwork = "network_named"
+	suspectTickets = "tickets_disagree" // one came through a social network, and another one did not
 )
 
 // suspectColumns are the indexes of the columns of chats that the rules look at.
 type suspectColumns struct {
-	typ, webpathLen, userAgent, ip, browser, visitorName, visitorEmail, notes, tags int
+	typ, webpathLen, userAgent, ip, browser, visitorName, visitorEmail, notes, tags, ticket int
 }
 
 func suspectColumnsIn(l *layout) suspectColumns {
@@ -136,16 +138,20 @@ func suspectColumnsIn(l *layout) suspectColumns {
 		typ: l.column("type"), webpathLen: l.column("webpath_len"), userAgent: l.column("session_user_agent"),
 		ip: l.column("session_ip"), browser: l.column("session_browser"), visitorName: l.column("visitor_name"),
 		visitorEmail: l.column("visitor_email"), notes: l.column("visitor_notes"), tags: l.column("tags"),
+		ticket: l.column("zendesk_ticket_id"),
 	}
 }
 
 // suspect returns the reasons to suspect that the open chat came from a social network: a type that is not known, or at
-// least two of the weaker signs.
-func (d *decoder) suspect(t *builder, at *suspectColumns) string {
+// least two of the weaker signs, or tickets that contradict each other.
+func (d *decoder) suspect(t *builder, at *suspectColumns, contested bool) string {
 	blank := func(col int) bool { return len(t.cols[col].text(t.n)) == 0 }
 	reasons := make([]string, 0, 8)
 	if typ := string(t.cols[at.typ].text(t.n)); typ != "" && typ != "chat" && typ != "offline_msg" {
 		reasons = append(reasons, suspectType)
+	}
+	if contested {
+		reasons = append(reasons, suspectTickets)
 	}
 	weak := len(reasons)
 	webpath := &t.cols[at.webpathLen]
@@ -243,3 +249,8 @@ func CreatedAt(id string) (t time.Time, ok bool) {
 
 // excludedReason is how an exclusion stands in the ledger and the books.
 func excludedReason(channel string) string { return "message:" + channel }
+
+// ticketReason is the same on the evidence of a ticket, and suspectReason on mere suspicion.
+func ticketReason(channel string) string { return "message_ticket:" + channel }
+
+func suspectReason(reasons string) string { return "message_suspect:" + reasons }

@@ -60,7 +60,7 @@ func (l *layout) node(name string, fields []field) *node {
 			m.column = l.add(c)
 		}
 		if f.twin {
-			twin := columnSpec{name: c.name + "_upgraded", store: storeInt64}
+			twin := columnSpec{name: c.name + upgradedSuffix, store: storeInt64, empty: true}
 			if c.store == storeInts || c.store == storeStrings {
 				twin.store = storeInts
 			}

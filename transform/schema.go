@@ -46,6 +46,7 @@ type columnSpec struct {
 	store storage
 	hint  hint
 	byRow bool // not of the record's values: set for every row by what is around it
+	empty bool // filled by nothing that is read
 }
 
 // layout is everything that is fixed about one table: its columns, and how the members of a record find them.

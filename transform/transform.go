@@ -14,11 +14,26 @@ type Options struct {
 	// SocialChannels are the channels whose conversations are not carried over, as DefaultSocialChannels writes them;
 	// nil means those, an empty slice none.
 	SocialChannels []string
+	// Tickets are evidence for what a chat's record does not say; nil: there are none.
+	Tickets *Tickets
+	// Suspects says what becomes of chats that only look like such conversations.
+	Suspects Suspects
 }
+
+// Suspects is what becomes of a chat that is suspected, without evidence, to be a Zendesk Message conversation.
+type Suspects string
+
+// The choices. The empty one is SuspectsInclude.
+const (
+	SuspectsInclude    Suspects = "include"    // it is carried over, with the reasons in message_suspect
+	SuspectsQuarantine Suspects = "quarantine" // a person decides
+	SuspectsExclude    Suspects = "exclude"
+)
 
 // Transformer turns the Pages of one Stream into Batches.
 type Transformer struct {
 	stream chatferry.Stream
+	o      Options
 	deny   channels
 	key    Key
 
@@ -36,7 +51,7 @@ func New(stream chatferry.Stream, o Options) *Transformer {
 	if !stream.Known() {
 		panic(fmt.Sprintf("there is no stream %q", stream))
 	}
-	t := &Transformer{stream: stream, deny: o.SocialChannels, key: KeyOf(stream)}
+	t := &Transformer{stream: stream, o: o, deny: o.SocialChannels, key: KeyOf(stream)}
 	if o.SocialChannels == nil {
 		t.deny = DefaultSocialChannels()
 	}
@@ -106,13 +121,20 @@ func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry
 	if fault == nil {
 		fault = t.decode(raw)
 	}
+	excluded, suspect := "", ""
+	if fault == nil && t.stream == chatferry.Chats {
+		if excluded, suspect = t.judge(); suspect != "" && t.o.Suspects == SuspectsQuarantine {
+			fault = &chatferry.Fault{Code: chatferry.CodeSuspect, Reason: "it may be a conversation of Zendesk Message: " + suspect}
+		}
+	}
 	switch {
 	case fault != nil:
 		b.Rejects = append(b.Rejects, t.reject(p, b.Seq, r, *fault, rawLen, sum))
 		b.Books.Quarantined.Count(rawLen, &e)
-	case t.exclude(b, r.Offset, rawLen, sum, &e):
+	case excluded != "":
+		t.exclude(b, r.Offset, rawLen, sum, &e, excluded)
 	default:
-		t.finish(r.Offset, &sum)
+		t.finish(r.Offset, &sum, suspect)
 		b.Books.Loaded.Count(rawLen, &e)
 		return
 	}
@@ -154,35 +176,46 @@ func notUTF8(raw []byte) *chatferry.Fault {
 	}
 }
 
-// exclude enters the open chat in the ledger if it is a conversation of Zendesk Message.
-func (t *Transformer) exclude(b *chatferry.Batch, at chatferry.Offset, rawLen int64, sum chatferry.SHA256, e *[32]byte) bool {
-	if t.stream != chatferry.Chats {
-		return false
+// judge says why the open chat is excluded, "" if it is not, and else why it is suspected to be a conversation of Zendesk
+// Message. One that is suspected and excluded for that is not suspected any more.
+func (t *Transformer) judge() (excluded, suspect string) {
+	d := &t.decoder
+	tb := d.tables[0]
+	if typ := tb.cols[t.chat.typ].text(tb.n); len(d.evidence) > 0 || len(typ) > 0 && string(typ) != "chat" && string(typ) != "offline_msg" {
+		if channel := d.excluded(t.deny, string(typ)); channel != "" {
+			return excludedReason(channel), ""
+		}
 	}
-	tb := t.decoder.tables[0]
-	typ := tb.cols[t.chat.typ].text(tb.n)
-	if len(t.decoder.evidence) == 0 && (len(typ) == 0 || string(typ) == "chat" || string(typ) == "offline_msg") {
-		return false
+	number := int64(0)
+	if c := &tb.cols[t.chat.ticket]; c.isSet(tb.n) {
+		number = int64(c.words[tb.n])
 	}
-	channel := t.decoder.excluded(t.deny, string(typ))
-	if channel == "" {
-		return false
+	channel, contested := t.o.Tickets.of(tb.cols[t.key.columns[0]].text(tb.n), number)
+	if channel != "" {
+		return ticketReason(channel), ""
 	}
-	reason := excludedReason(channel)
+	suspect = d.suspect(tb, &t.chat, contested)
+	if suspect != "" && t.o.Suspects == SuspectsExclude {
+		return suspectReason(suspect), ""
+	}
+	return "", suspect
+}
+
+// exclude enters the open chat in the ledger.
+func (t *Transformer) exclude(b *chatferry.Batch, at chatferry.Offset, rawLen int64, sum chatferry.SHA256, e *[32]byte, reason string) {
 	key, version := t.openKey()
 	b.Ledger = append(b.Ledger, chatferry.LedgerEntry{
 		Stream: t.stream, Key: key, Version: version, RawSHA256: sum, RawLen: rawLen, Offset: at,
 		Disposition: chatferry.Excluded, Reason: reason,
 	})
 	b.Books.Exclude(reason, rawLen, e)
-	return true
 }
 
 // finish fills what the record itself does not say and closes its rows.
-func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte) {
+func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte, suspect string) {
 	tb := t.decoder.tables[0]
 	if t.stream == chatferry.Chats {
-		t.finishChat(at)
+		t.finishChat(at, suspect)
 	}
 	tb.closeExtra()
 	sums := &tb.cols[tb.sha].data
@@ -192,15 +225,15 @@ func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte) {
 }
 
 // finishChat derives the columns of the open chat and joins its closed child rows to it.
-func (t *Transformer) finishChat(at chatferry.Offset) {
+func (t *Transformer) finishChat(at chatferry.Offset, suspect string) {
 	d := &t.decoder
 	tb := d.tables[0]
 	id := tb.cols[t.key.columns[0]].text(tb.n)
 	if micros, ok := createdAt(id); ok {
 		tb.setInt(tb.idCreatedAt, micros)
 	}
-	if reasons := d.suspect(tb, &t.chat); reasons != "" {
-		tb.setText(tb.suspect, []byte(reasons))
+	if suspect != "" {
+		tb.setText(tb.suspect, []byte(suspect))
 	}
 	for i, child := range d.tables[1:] {
 		child.belong(t.marks[i+1], id, at)

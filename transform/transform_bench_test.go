@@ -62,7 +62,7 @@ func BenchmarkDecode(b *testing.B) {
 			if f := tr.decode(raw); f != nil {
 				b.Fatal(f.Reason)
 			}
-			tr.finish(0, &[32]byte{})
+			tr.finish(0, &[32]byte{}, "")
 		}
 		for _, tb := range tr.decoder.tables {
 			if rec := tb.take(1, 1); rec != nil {

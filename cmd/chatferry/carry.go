@@ -18,6 +18,8 @@ import (
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/cmd/chatferry/progress"
+	"chatferry/cmd/chatferry/settle"
+	"chatferry/transform"
 )
 
 // carriage is one run over one dataset, from the look at the dump to the summary.
@@ -39,6 +41,10 @@ type carriage struct {
 	aside   exceptions // what this run's end had to report
 	absent  chatferry.UnavailableStreams
 	replay  *replay // of records in quarantine; nil: that is not what the run is for
+	who     settle.Identities
+	found   *settle.Identified // nil: the dataset has no maps, or they were not looked at
+	tickets *transform.Tickets
+	export  string // SHA-256 of what --tickets names; "": nothing
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -82,6 +88,12 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return request.reason(err)
 	}
 	defer c.from.close()
+	if err := c.askIdentities(ctx); err != nil {
+		return request.reason(err)
+	}
+	if err := c.readTickets(); err != nil {
+		return err
+	}
 	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
 		return err
@@ -131,11 +143,12 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 		return nil, err
 	}
 	if c.replay != nil {
+		c.replay.Rules = c.rules()
 		if err := c.replay.look(ctx, before, c.t); err != nil {
 			return nil, err
 		}
 	}
-	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.replays() && !c.catchesUp() && !before.Due(c.now()) {
+	if len(added) == 0 && before != nil && c.complete(before) && !c.asked() && !before.Due(c.now()) {
 		c.planned = true
 		c.aside = ofLastDone(before)
 		if c.replay != nil {
@@ -239,6 +252,12 @@ func (c *carriage) compacts() bool { return c.rests() && c.replay == nil }
 // replays reports whether the run takes records out of quarantine.
 func (c *carriage) replays() bool { return c.replay != nil && c.replay.outlook.Loads() }
 
+// asked reports whether the call is for something else than what is left to do, so that a complete dataset is no reason to
+// do nothing.
+func (c *carriage) asked() bool {
+	return c.compacts() || c.replays() || c.catchesUp() || c.wantsIdentities() || c.from.standing().moved()
+}
+
 // catchesUp reports whether the run is one of many that each bring what is new, and each leave a run-done of their own.
 func (c *carriage) catchesUp() bool { return bool(c.Incremental) && !c.rests() }
 
@@ -263,7 +282,7 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 		return false // an account is to be read further
 	}
 	// A changed shape is not refused here but where every run begins.
-	return maps.Equal(last.Shaping, c.fields(shaping))
+	return maps.Equal(last.Shaping, c.shape())
 }
 
 func (c *carriage) runOpen() checkpoint.RunOpen {
@@ -275,8 +294,10 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	if abs, err := c.From.absolute(); err == nil {
 		source = abs
 	}
+	within := c.fields(scope)
+	c.from.standing().tell(within)
 	return checkpoint.RunOpen{
 		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
-		Shaping: c.fields(shaping), Scope: c.fields(scope), Operation: c.fields(operation),
+		Shaping: c.shape(), Scope: within, Operation: c.fields(operation),
 	}
 }

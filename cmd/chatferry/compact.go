@@ -17,9 +17,13 @@ func newCompactCommand(a *app) *cobra.Command {
 		Short: "Join the small files of a complete dataset",
 		Long: "Settle a complete dataset and join its small files, which frequent runs leave, into few. A run does so by itself when " +
 			"there are many. The rows stay as they are. The new files are published before the old ones go: whoever globs the tables " +
-			"meanwhile may see rows twice, never not at all.\n\nKilled anywhere, it is done again by the same command, or by the next run.",
+			"meanwhile may see rows twice, never not at all.\n\n" +
+			"With --fill-identities it fills the columns agent_id_upgraded, department_id_upgraded and their like, and the tables " +
+			"agent_map and department_map that they come from.\n\nKilled anywhere, it is done again by the same command, or by the next run.",
 		Example: `  chatferry compact /data/acme
-  chatferry compact /data/acme --keep-retired 1h`,
+  chatferry compact /data/acme --keep-retired 1h
+  chatferry compact /data/acme --fill-identities --upgraded zendesk://acme
+  chatferry compact /data/acme --fill-identities --agent-map agents.csv --department-map groups.csv`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.resumeSettings(cmd, args)
@@ -36,6 +40,7 @@ func newCompactCommand(a *app) *cobra.Command {
 		"s3-encryption", "s3-kms-key", "s3-storage-class", "single-writer", "tmp-dir",
 	})
 	addFlags(cmd.Flags(), placeFlags)
+	addFlags(cmd.Flags(), identityFlags)
 	return cmd
 }
 
@@ -76,6 +81,7 @@ func (r *atRest) more(context.Context, []checkpoint.ShardState, chatferry.ShardI
 	return nil, 0, nil
 }
 
+func (r *atRest) standing() standing                               { return standing{} }
 func (r *atRest) watermark() string                                { return r.mark }
 func (r *atRest) unproven() string                                 { return "" }
 func (r *atRest) check(context.Context) ([]chatferry.Doubt, error) { return nil, nil }

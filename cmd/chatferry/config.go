@@ -27,6 +27,9 @@ type Config struct {
 
 	DropDeleted toggle
 
+	MessageSuspects choice
+	Tickets         filePath
+
 	PageSize    size
 	PartSize    size
 	PartRecords count
@@ -43,6 +46,12 @@ type Config struct {
 	Deadline      period // 0: none
 	MinFree       minFree
 	TakeOver      toggle
+	AccountMoved  toggle
+
+	FillIdentities toggle
+	Upgraded       accountPlace // asked for agents and departments
+	AgentMap       filePath
+	DepartmentMap  filePath
 
 	// How S3 is spoken to. Credentials, and what is not said here, come from where AWS's own programs take them.
 	S3Endpoint      endpoint
@@ -72,6 +81,10 @@ type Config struct {
 	Listen      text // HOST:PORT at which a run can be watched; empty: nowhere
 	ListenHosts text // names by which it may be called, with commas
 
+	UpgradedToken        Secret // "", and the others too: the same as of the account
+	UpgradedTokenFile    text
+	UpgradedTokenCommand text
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice
@@ -86,6 +99,8 @@ const leastMemory = 256 << 20
 func defaultConfig() Config {
 	cuts := chatferry.DefaultCuts()
 	return Config{
+		MessageSuspects: choice{"include", []string{"include", "quarantine", "exclude"}},
+
 		PageSize:    size(cuts.PageBytes),
 		PartSize:    size(cuts.PartBytes),
 		PartRecords: count(cuts.PartRecords),
@@ -174,6 +189,9 @@ func (c *Config) Validate() error {
 	}
 	if c.SignKey != "" && c.SignKeyFile != "" {
 		return &fieldError{"sign-key-file", errors.New("a key was given as well in CHATFERRY_SIGN_KEY; keep one of them")}
+	}
+	if boolCount(c.UpgradedToken != "", c.UpgradedTokenFile != "", c.UpgradedTokenCommand != "") > 1 {
+		return &fieldError{"upgraded-token-file", errors.New("the token of the upgraded account was given in more than one way; keep one")}
 	}
 	return nil
 }

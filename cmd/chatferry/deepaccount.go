@@ -30,7 +30,7 @@ func (v *deepened) account(ctx context.Context, c *carriage, from *accountSupply
 	if len(chats) == 0 {
 		return usage("name the dump with --from", "the dataset holds no chats that come from an account")
 	}
-	audit, err := api.NewAudit(ctx, from.client, shards, c.log)
+	audit, err := api.NewAudit(ctx, from.client, shards, c.formerly(c.before.Shards), c.log)
 	if err != nil {
 		return err
 	}

@@ -16,7 +16,7 @@ import (
 //
 // watermark is that of the last run. What was proven then stays so.
 func (a *accountSupply) lookFor(ctx context.Context, states []checkpoint.ShardState, watermark string, next chatferry.ShardID) ([]chatferry.Shard, error) {
-	look := news.Look{Source: a.looking, Dataset: a.c.before, Files: a.c.t.store}
+	look := news.Look{Source: a.looking, Dataset: a.c.before, Files: a.c.t.store, Rules: a.c.rules()}
 	a.c.tracker.SetState("looking for what is new")
 	defer a.c.tracker.SetState("")
 

@@ -27,6 +27,7 @@ type option struct {
 	arg    string // what the help calls its value; empty for a switch
 	help   string
 	secret bool   // never a flag, never in the file
+	later  bool   // shaping, and not there from the start: left out of the log at its default
 	sep    string // between several values in the environment; empty for a single value
 	value  func(*Config) value
 }
@@ -70,6 +71,15 @@ var options = []option{
 	{
 		name: "drop-deleted", class: shaping, value: func(c *Config) value { return &c.DropDeleted },
 		help: "take records out that were deleted at the source; else they stay, with deleted set",
+	},
+
+	{
+		name: "message-suspects", class: shaping, arg: "KIND", later: true, value: func(c *Config) value { return &c.MessageSuspects },
+		help: "include, quarantine or exclude chats that look like Zendesk Message conversations, without evidence; included ones are flagged in message_suspect",
+	},
+	{
+		name: "tickets", class: operation, arg: "FILE", value: func(c *Config) value { return &c.Tickets },
+		help: "export of Support tickets, CSV or NDJSON: a ticket of a social network is evidence; what it says shapes the dataset",
 	},
 
 	{
@@ -132,6 +142,28 @@ var options = []option{
 	{
 		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
 		help: "take the dataset over from a run that seems alive; that run ends with exit code 10",
+	},
+
+	{
+		name: "account-moved", class: local, value: func(c *Config) value { return &c.AccountMoved },
+		help: "the account that answers under another number, kind or address is the one that the dataset was begun with: a person has looked",
+	},
+
+	{
+		name: "fill-identities", class: operation, value: func(c *Config) value { return &c.FillIdentities },
+		help: "fill the ids that agents and departments have since the upgrade: of --upgraded, of the files, or of what was read before and after it",
+	},
+	{
+		name: "upgraded", class: operation, arg: "ACCOUNT", value: func(c *Config) value { return &c.Upgraded },
+		help: "the upgraded account, zendesk://SUBDOMAIN or https://HOST, which is asked for its agents and departments",
+	},
+	{
+		name: "agent-map", class: operation, arg: "FILE", value: func(c *Config) value { return &c.AgentMap },
+		help: "CSV with a header: upgraded_id, and legacy_id or email of the agents; role says owner of the one who owns the upgraded account",
+	},
+	{
+		name: "department-map", class: operation, arg: "FILE", value: func(c *Config) value { return &c.DepartmentMap },
+		help: "CSV with a header: upgraded_id, which is that of the group, and legacy_id or name of the departments",
 	},
 
 	{
@@ -228,6 +260,19 @@ var options = []option{
 	},
 
 	{
+		name: "upgraded-token", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.UpgradedToken },
+		help: "token of the upgraded account; else that of the account",
+	},
+	{
+		name: "upgraded-token-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.UpgradedTokenFile },
+		help: "file with the token of the upgraded account; readable by its owner only",
+	},
+	{
+		name: "upgraded-token-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.UpgradedTokenCommand },
+		help: "command that prints the token of the upgraded account",
+	},
+
+	{
 		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
 		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
 	},
@@ -283,15 +328,17 @@ func optionNames() []string {
 	return names
 }
 
-// fields returns the options of a class as the dataset log keeps them: name and text. A switch that is off is left out, so
-// that a dataset which was begun before there was such a switch has the same shape.
+// fields returns the options of a class as the dataset log keeps them: name and text. A switch that is off is left out, and
+// a later option at its default, so that a dataset which was begun before there was such an option has the same shape.
 func (c *Config) fields(of class) map[string]string {
-	m := map[string]string{}
+	m, initial := map[string]string{}, defaultConfig()
 	for i := range options {
 		if o := &options[i]; o.class == of && !o.secret {
-			if text := o.value(c).String(); !o.isSwitch() || text != "false" {
-				m[o.name] = text
+			text := o.value(c).String()
+			if o.isSwitch() && text == "false" || o.later && text == o.value(&initial).String() {
+				continue
 			}
+			m[o.name] = text
 		}
 	}
 	return m

@@ -32,7 +32,7 @@ func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *sto
 		c.tracker.Plan(w.planned, w.before)
 		c.log.Info("carrying", "shards", len(w.shards), "lanes", c.lanes(), "from", c.From.String())
 		request.look()
-		err = c.t.pipeline(c.settings, source, run, c.watched.observer(c.tracker), w.totals).Run(ctx, w.shards, request.asked)
+		err = c.t.pipeline(c.settings, c.rules(), source, run, c.watched.observer(c.tracker), w.totals).Run(ctx, w.shards, request.asked)
 		if absent := chatferry.UnavailableStreams(nil); errors.As(err, &absent) {
 			maps.Copy(c.absent, absent)
 		} else if err != nil {

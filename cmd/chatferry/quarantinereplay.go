@@ -71,7 +71,7 @@ func newQuarantineReplayCommand(a *app) *cobra.Command {
 	cmd.Flags().StringVar(&rule, "rule", "", "change the records by the rules in this file")
 	cmd.Flags().BoolVar(&dryRun, "dry-run", false, "say what would be loaded, and change nothing")
 	addFlags(cmd.Flags(), []string{
-		"memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json",
+		"tickets", "memory-limit", "keep-retired", "deadline", "min-free", "take-over", "progress", "json",
 		"s3-encryption", "s3-kms-key", "s3-storage-class", "single-writer", "tmp-dir",
 	})
 	addFlags(cmd.Flags(), placeFlags)

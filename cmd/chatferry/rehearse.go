@@ -34,6 +34,7 @@ type rehearseOptions struct {
 	tokenTTL                  period
 	quirks, faults            string
 	cases                     string // what an upgrade of the account meets
+	tickets                   string // where an export of the ticket system is written; "": nowhere
 }
 
 const (
@@ -89,10 +90,11 @@ func newRehearseCommand(a *app) *cobra.Command {
 	f.Var(&o.touches, "touches", "chats that are changed an hour (default 0)")
 	f.Var(&o.inserts, "inserts", "chats that are added an hour (default 0)")
 	f.Var(&o.deletes, "deletes", "chats that are deleted an hour (default 0)")
-	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4 (default legacy_chat_only)")
+	f.Var(&plainFlag{&o.kind, "KIND"}, "account-kind", "legacy_chat_only, legacy_linked, phase3 or phase4, which is upgraded and has other ids (default legacy_chat_only)")
 	f.Var(&periodFlag{&o.tokenTTL}, "token-ttl", "how long a token is valid, 0 for ever (default 0)")
 	f.Var(&plainFlag{&o.quirks, "A,B"}, "quirks", "how the server differs from others of its kind: "+strings.Join(quirkNames(), ", "))
 	f.Var(&plainFlag{&o.cases, "A,B"}, "case", "what an upgrade of the account meets: "+strings.Join(caseNames(), ", "))
+	f.Var(&plainFlag{&o.tickets, "FILE"}, "tickets-out", "write there what the account's tickets say of its chats, as CSV for run --tickets")
 	addFlag(f, "json")
 	return cmd
 }
@@ -273,8 +275,12 @@ func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) err
 		fmt.Fprintf(a.stderr, "chatferry: everybody who reaches %s can read this account and change its tokens; it holds made-up people only\n",
 			listener.Addr())
 	}
+	served.Upgraded = options.Kind == chatapi.Phase4
 	account := rehearsal.New(served)
 	r.supportOwner = account.Support().Owner
+	if err := writeTickets(account, o.tickets); err != nil {
+		return err
+	}
 	options.Files = r.address + "/attachments/"
 	if r.api, err = chatapi.New(account, options); err != nil {
 		return err

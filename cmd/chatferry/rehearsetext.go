@@ -1,13 +1,17 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
+	"chatferry"
 	"chatferry/cmd/chatferry/progress"
+	"chatferry/extract/rehearsal"
 	"chatferry/extract/rehearsal/faults"
 )
 
@@ -181,4 +185,21 @@ func (a *app) listFaults() error {
 	}
 	_, err := fmt.Fprint(a.stdout, b.String())
 	return printError(err)
+}
+
+// writeTickets writes the export of the ticket system into a file that is not there yet, if it is named.
+func writeTickets(account *rehearsal.Account, name string) error {
+	if name == "" {
+		return nil
+	}
+	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if err == nil {
+		err = errors.Join(account.WriteTickets(file), file.Close())
+	}
+	if err != nil {
+		return &chatferry.Error{
+			Kind: chatferry.KindEnvironment, Op: "write the tickets", Place: name, Err: bare(err), Hint: "give --tickets-out a file that is not there yet",
+		}
+	}
+	return nil
 }

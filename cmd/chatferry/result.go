@@ -28,6 +28,8 @@ type result struct {
 	Watermark     string                            `json:"watermark,omitempty"`   // every change before it was read; of accounts
 	ElapsedS      float64                           `json:"elapsed_s"`
 	ResumeCommand string                            `json:"resume_command"`
+	// Identities are the agents and departments that were found again in the upgraded account; nil: they were not looked at.
+	Identities map[chatferry.Stream]identityResult `json:"identities,omitempty"`
 	// QuarantineCommand shows the Rejects.
 	QuarantineCommand string       `json:"-"`
 	Error             *resultError `json:"error"`

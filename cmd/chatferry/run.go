@@ -15,6 +15,7 @@ var placeFlags = []string{"s3-endpoint", "s3-region", "s3-profile", "s3-path-sty
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
 	"memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
+	"account-moved",
 	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner", "s3-encryption", "s3-kms-key", "s3-storage-class",
 	"single-writer", "tmp-dir",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command", "sign-key-file", "listen", "listen-hosts",
@@ -51,8 +52,9 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "run", s)
 		},
 	}
-	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted"})
+	addFlags(cmd.Flags(), []string{"from", "to", "streams", "since", "until", "fetch", "incremental", "limit", "drop-deleted", "message-suspects", "tickets"})
 	addFlags(cmd.Flags(), operationFlags)
+	addFlags(cmd.Flags(), identityFlags)
 	addFlags(cmd.Flags(), []string{"part-size", "part-records", "shard-size", "page-size", "record-limit"})
 	return cmd
 }
@@ -88,6 +90,7 @@ func (a *app) runSettings(cmd *cobra.Command) (*settings, error) {
 	}
 	shape := maps.Clone(last.Shaping)
 	delete(shape, "limit") // a trial run does not silently make the next run one
+	shape["tickets"] = last.Operation["tickets"]
 	return resolve(a.environment, cmd.Flags(), shape)
 }
 
@@ -110,7 +113,9 @@ func newResumeCommand(a *app) *cobra.Command {
 		},
 	}
 	addFlag(cmd.Flags(), "from")
+	addFlag(cmd.Flags(), "tickets")
 	addFlags(cmd.Flags(), operationFlags)
+	addFlags(cmd.Flags(), identityFlags)
 	return cmd
 }
 

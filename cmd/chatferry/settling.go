@@ -18,6 +18,7 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 	defer c.tracker.SetState("")
 	o := c.settleOptions(run)
 	report, err := settle.Run(ctx, o)
+	c.found = report.Identities
 	if err == nil && c.compacts() {
 		_, err = settle.Compact(ctx, o)
 	}
@@ -36,7 +37,7 @@ func (c *carriage) settle(ctx context.Context, run *checkpoint.Run) error {
 func (c *carriage) settleOptions(run *checkpoint.Run) settle.Options {
 	return settle.Options{
 		Load: c.t.mustLoad, Run: run, Store: c.t.store, Derived: c.t.derived(run.Epoch()), MemoryLimit: int64(c.MemoryLimit),
-		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Log: c.log,
+		KeepRetired: time.Duration(c.KeepRetired), DropDeleted: bool(c.DropDeleted), Identities: c.who, Log: c.log,
 		Progress: func(p settle.Progress) {
 			c.tracker.SetState(fmt.Sprintf("settling %s: %s", p.Stream, p.Step))
 		},

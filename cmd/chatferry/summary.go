@@ -27,6 +27,7 @@ func writeSummary(w io.Writer, r *result) error {
 	}
 	writeBooks(&b, r)
 	writeTables(&b, r)
+	writeIdentities(&b, r.Identities)
 	writePutAside(&b, r)
 	if r.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", r.ResumeCommand)
@@ -138,6 +139,12 @@ const mostIgnored = 10
 func explainExclusion(reason string) string {
 	if network, ok := strings.CutPrefix(reason, "message:"); ok {
 		return "Zendesk Message conversations (" + printable(network) + "), which the upgrade does not carry over"
+	}
+	if network, ok := strings.CutPrefix(reason, "message_ticket:"); ok {
+		return "the same, by the ticket that they left in Support (" + printable(network) + ")"
+	}
+	if why, ok := strings.CutPrefix(reason, "message_suspect:"); ok {
+		return "taken for such by --message-suspects exclude, without evidence: " + printable(why)
 	}
 	if reason == settle.ReasonDeleted {
 		return "deleted at the source, and taken out by --drop-deleted"

@@ -15,6 +15,8 @@ type supply interface {
 	// plan returns the Shards to add to those of the dataset. It reads no records that count. last is the run
 	// before; nil: there was none.
 	plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, last *checkpoint.RunState) ([]chatferry.Shard, error)
+	// standing is what plan has found out about the account that the records are of.
+	standing() standing
 	// more is asked when every Shard that can be carried has been. It returns the next Shards, to be begun after a wait, or
 	// none when the source is read to its end.
 	more(ctx context.Context, states []checkpoint.ShardState, next chatferry.ShardID) (added []chatferry.Shard, wait time.Duration, err error)
@@ -44,8 +46,10 @@ func openSupply(ctx context.Context, c *carriage) (supply, error) {
 // dumpSupply is a dump.
 type dumpSupply struct {
 	chatferry.Source
+	c       *carriage
 	listing *dump.Listing
 	cuts    chatferry.Cuts
+	here    standing
 }
 
 func (c *carriage) openDump(ctx context.Context) (supply, error) {
@@ -56,7 +60,7 @@ func (c *carriage) openDump(ctx context.Context) (supply, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &dumpSupply{Source: dump.NewSource(l, c.cuts()), listing: l, cuts: c.cuts()}, nil
+	return &dumpSupply{c: c, Source: dump.NewSource(l, c.cuts()), listing: l, cuts: c.cuts()}, nil
 }
 
 func (d *dumpSupply) plan(ctx context.Context, already []checkpoint.ShardState, next chatferry.ShardID, _ *checkpoint.RunState) ([]chatferry.Shard, error) {
@@ -65,15 +69,20 @@ func (d *dumpSupply) plan(ctx context.Context, already []checkpoint.ShardState, 
 	for i, s := range already {
 		shards[i], done[s.Shard.ID] = s.Shard, s.Done
 	}
-	return d.listing.Plan(ctx, shards, func(id chatferry.ShardID) bool { return done[id] }, d.cuts, next)
+	added, err := d.listing.Plan(ctx, shards, func(id chatferry.ShardID) bool { return done[id] }, d.cuts, next)
+	if err == nil {
+		err = d.identify(ctx, added)
+	}
+	return added, err
 }
 
 func (d *dumpSupply) more(context.Context, []checkpoint.ShardState, chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
 	return nil, 0, nil
 }
 
-func (d *dumpSupply) watermark() string { return "" }
-func (d *dumpSupply) unproven() string  { return "" }
+func (d *dumpSupply) standing() standing { return d.here }
+func (d *dumpSupply) watermark() string  { return "" }
+func (d *dumpSupply) unproven() string   { return "" }
 
 func (d *dumpSupply) check(ctx context.Context) ([]chatferry.Doubt, error) {
 	return dump.CheckSource(ctx, d.listing, nil)

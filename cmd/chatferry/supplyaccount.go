@@ -22,11 +22,14 @@ type accountSupply struct {
 	c       *carriage
 	log     *slog.Logger
 	client  *api.Client
+	tokens  api.TokenSource
+	roots   []string // at which the account may answer
 	sweeper *api.Sweeper
 
 	waiting   atomic.Int64 // Lanes that wait for the last minutes
 	mark      time.Time
 	unsettled []chatferry.Stream // changes kept coming to light late
+	here      standing
 }
 
 // openAccount finds where the account answers, with the token that was given.
@@ -42,15 +45,20 @@ func (c *carriage) openAccount(ctx context.Context, uri string) (supply, error) 
 	if err != nil {
 		return nil, err
 	}
-	client, err := api.Dial(ctx, api.Options{
-		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
-		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
-	})
+	client, err := c.dial(ctx, roots, tokens)
 	if err != nil {
 		return nil, err
 	}
 	c.log.Info("the account answers", "root", client.Root())
-	return &accountSupply{c: c, log: c.log, client: client}, nil
+	return &accountSupply{c: c, log: c.log, client: client, tokens: tokens, roots: roots}, nil
+}
+
+// dial finds at which of some roots an account answers.
+func (c *carriage) dial(ctx context.Context, roots []string, tokens api.TokenSource) (*api.Client, error) {
+	return api.Dial(ctx, api.Options{
+		Roots: roots, Token: tokens, PerMinute: float64(c.Rate), Share: float64(c.RateShare), Patience: time.Duration(c.Patience),
+		Transport: c.transport, Log: c.log, State: c.tracker.SetState,
+	})
 }
 
 // The defaults for an account. An answer takes seconds, so that several must be under way to use all requests that are
@@ -92,13 +100,24 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 			shards = append(shards, already[i].Shard)
 		}
 	}
+	if err := a.comeBack(ctx); err != nil {
+		return nil, err
+	}
+	formerly := a.c.formerly(already)
 	o := api.PlanOptions{
-		Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
+		Formerly: formerly, Streams: a.streams(), Since: time.Time(a.c.Since), Until: time.Time(a.c.Until), Already: shards, Next: next,
 		Overlap: max(time.Duration(a.c.Overlap), settled), Lanes: a.c.lanes(), Limit: int64(a.c.Limit),
 		PerMinute: float64(a.c.Rate) * float64(a.c.RateShare),
 	}
 	p, err := api.NewPlan(ctx, a.client, o)
 	if err != nil {
+		return nil, err
+	}
+	kind, err := api.KindOf(ctx, a.client)
+	if err != nil {
+		return nil, err
+	}
+	if a.here, err = a.c.admit(standing{account: p.Account, kind: kind, root: plainRoot(a.client.Root())}); err != nil {
 		return nil, err
 	}
 	moved := last != nil && last.Scope["until"] != a.c.Until.String()
@@ -125,12 +144,13 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 		Trial: a.c.Limit > 0 || a.c.Overlap == 0,
 	})
 	how := api.SourceOptions{
-		Cuts: a.c.cuts(), Account: p.Account, Origin: originOf(a.client.Root()), PageLimit: a.pageLimit(), Wait: a.wait, Log: a.log,
+		Cuts: a.c.cuts(), Account: p.Account, Formerly: formerly, AnyNumber: a.here.anyNumber, Origin: originOf(a.client.Root()), PageLimit: a.pageLimit(), Wait: a.wait, Log: a.log,
 	}
 	a.looking = api.NewSource(a.client, how)
 	how.Sweeper = a.sweeper
 	a.source = api.NewSource(a.client, how)
 	a.single = &oneByOne{t: a.c.t, client: a.client}
+	p.Shards = append(p.Shards, a.readAgain(already, next+chatferry.ShardID(len(p.Shards)))...)
 	if len(p.Shards) > 0 || last == nil || last.Done == nil {
 		return p.Shards, nil
 	}
@@ -243,7 +263,10 @@ const settled = 6 * time.Minute
 func (a *accountSupply) pageLimit() int { return int(min(a.c.Limit, 1000)) }
 
 // more implements supply.
-func (a *accountSupply) more(_ context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+func (a *accountSupply) more(ctx context.Context, states []checkpoint.ShardState, next chatferry.ShardID) ([]chatferry.Shard, time.Duration, error) {
+	if err := a.stillIs(ctx); err != nil {
+		return nil, 0, err
+	}
 	s := a.sweeper.Next(a.client.Now(), sweepStates(states), next)
 	if s.Done {
 		if a.c.Overlap > 0 || !time.Time(a.c.Until).IsZero() {
@@ -265,6 +288,9 @@ func sweepStates(states []checkpoint.ShardState) []api.State {
 	}
 	return out
 }
+
+// standing implements supply.
+func (a *accountSupply) standing() standing { return a.here }
 
 // watermark implements supply.
 func (a *accountSupply) watermark() string {

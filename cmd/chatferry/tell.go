@@ -70,6 +70,7 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			err = c.verdict(err)
 		}
 	}
+	r.Identities = identitiesOf(c.found)
 	r.Ignored = c.from.passedOver()
 	r.ExitCode, _ = gravest(err)
 	if err == nil {

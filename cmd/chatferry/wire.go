@@ -162,10 +162,10 @@ func (s *settings) lanes() int {
 }
 
 // pipeline joins the stages.
-func (t *target) pipeline(s *settings, source chatferry.Source, run *checkpoint.Run, observer chatferry.Observer, before chatferry.Books) *chatferry.Pipeline {
+func (t *target) pipeline(s *settings, rules transform.Options, source chatferry.Source, run *checkpoint.Run, observer chatferry.Observer, before chatferry.Books) *chatferry.Pipeline {
 	p := &chatferry.Pipeline{
 		Source:         source,
-		NewTransformer: func(stream chatferry.Stream) chatferry.Transformer { return transform.New(stream, transform.Options{}) },
+		NewTransformer: func(stream chatferry.Stream) chatferry.Transformer { return transform.New(stream, rules) },
 		Sink:           load.NewSink(t.store),
 		Log:            run,
 		Observer:       observer,

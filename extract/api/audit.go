@@ -17,18 +17,18 @@ type Audit struct {
 }
 
 // NewAudit finds out which account answers, and how it is searched. An account that is not that of the Shards of a dataset is
-// an error of KindIncompatible that names both.
-func NewAudit(ctx context.Context, get Getter, of []chatferry.Shard, log *slog.Logger) (*Audit, error) {
+// an error of KindIncompatible that names both; formerly are fingerprints that a person has said to be of the account.
+func NewAudit(ctx context.Context, get Getter, of []chatferry.Shard, formerly []string, log *slog.Logger) (*Audit, error) {
 	here, err := fingerprint(ctx, get)
 	if err != nil {
 		return nil, err
 	}
-	if here, err = checkAccount(ctx, get, here, of); err != nil {
+	if here, err = checkAccount(ctx, get, here, of, formerly); err != nil {
 		return nil, err
 	}
 	way, _ := endpointOf(chatsSearch)
 	shard := &chatferry.Shard{Stream: chatferry.Chats, API: &chatferry.Range{Endpoint: chatsSearch, Account: here}}
-	source := NewSource(get, SourceOptions{Account: here, Log: log})
+	source := NewSource(get, SourceOptions{Account: here, Formerly: formerly, AnyNumber: true, Log: log})
 	a := &Audit{
 		search: &searchPager{reading: &reading{source: source, shard: shard, way: way, log: source.o.Log}, until: mostSearch - 1},
 		kinds:  []int{anyType},

@@ -27,7 +27,9 @@ type PlanOptions struct {
 	Since   time.Time // zero: from the beginning
 	Until   time.Time // zero: no bound of the user's
 	Already []chatferry.Shard
-	Next    chatferry.ShardID // the number of the first new Shard
+	// Formerly are fingerprints that a person has said to be of the account that answers. Shards with them are its own.
+	Formerly []string
+	Next     chatferry.ShardID // the number of the first new Shard
 	// Overlap is how far behind the server's now the windows end; what is newer is for the sweeps. 0: nothing is left out.
 	Overlap time.Duration
 	Lanes   int
@@ -79,7 +81,7 @@ func NewPlan(ctx context.Context, get Getter, o PlanOptions) (*Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	if p.plan.Account, err = checkAccount(ctx, c, here, o.Already); err != nil {
+	if p.plan.Account, err = checkAccount(ctx, c, here, o.Already, o.Formerly); err != nil {
 		return nil, err
 	}
 	p.now = get.Now()

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"slices"
 	"time"
 
 	"chatferry"
@@ -18,6 +19,9 @@ type SourceOptions struct {
 	Cuts chatferry.Cuts // RecordBytes alone is used: a Page is an answer
 	// Account is the fingerprint of the account that answers, as Plan found it. Shards of another one are refused.
 	Account string
+	// Formerly are fingerprints that a person has said to be of this account. AnyNumber: it has chats of several numbers.
+	Formerly  []string
+	AnyNumber bool
 	// Origin is the scheme and host that answer, to notice links that lead elsewhere; "": not noticed. They are never
 	// followed in either case.
 	Origin string
@@ -66,7 +70,7 @@ func (s *Source) Open(_ context.Context, shard *chatferry.Shard, from chatferry.
 			Hint: "name the dump that the dataset was begun with",
 		}
 	}
-	if err := SameAccount(shard.API.Account, s.o.Account); err != nil {
+	if err := SameAccount(shard.API.Account, s.o.Account); err != nil && !slices.Contains(s.o.Formerly, shard.API.Account) {
 		return nil, err
 	}
 	if open, ok := s.o.Readers[shard.API.Endpoint]; ok {
@@ -172,6 +176,11 @@ func (r *reader) Next(ctx context.Context) (*chatferry.Page, error) {
 			r.err = err
 		}
 		return nil, err
+	}
+	if o := &r.source.o; r.shard.Stream == chatferry.Chats && !o.AnyNumber {
+		if r.err = checkChats(s.records, o.Account, o.Formerly); r.err != nil {
+			return nil, r.err
+		}
 	}
 	return r.page(s), nil
 }

@@ -13,6 +13,9 @@ type Outcome struct {
 	Excluded string         // it is excluded, for this reason: "message:facebook"
 	// Suspect: it is loaded, and flagged as one that may be a Message conversation.
 	Suspect bool
+	// Ticketed is the reason for which it is excluded when the tickets of the account are known, where the record itself
+	// gives none.
+	Ticketed string
 }
 
 // Loaded reports whether the record becomes a row.
@@ -157,6 +160,9 @@ func (g *generator) record(c *chat) Record {
 		return r
 	}
 	r.Outcome.Suspect = c.suspect
+	if network := c.social(); network != "" {
+		r.Outcome.Ticketed = "message_ticket:" + network
+	}
 	if c.offline {
 		return r
 	}

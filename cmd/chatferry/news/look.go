@@ -23,6 +23,7 @@ type Look struct {
 	Source  chatferry.Source
 	Dataset *checkpoint.Dataset
 	Files   load.Opener
+	Rules   transform.Options // by which records are converted
 }
 
 // Whole reports whether a Stream that is read whole gives other records than it gave when its Shard was read before. shard
@@ -91,7 +92,7 @@ func (l *Look) read(ctx context.Context, shard *chatferry.Shard, visit func(*cha
 		return err
 	}
 	defer func() { err = errors.Join(err, r.Close()) }()
-	t := transform.New(shard.Stream, transform.Options{})
+	t := transform.New(shard.Stream, l.Rules)
 	for {
 		page, err := r.Next(ctx)
 		if err == io.EOF {

@@ -22,6 +22,9 @@
 // Everything is planned from the logs and the files alone, in one order, so that a settle that is killed anywhere and
 // begun again leaves the same files as one that was not.
 //
+// Then, if the dataset has or gets maps between the ids before and after an upgrade (package identity), they are brought up
+// to date, and the columns NAME_upgraded filled as they say: each file in which one says something else is exchanged.
+//
 // Then, where frequent runs have left many small files, compact joins them, and chat_visitors is brought up to date with
 // the chats.
 //
@@ -71,8 +74,8 @@
 //	                       64 and after the last the CRC-32C of these, 4 bytes
 //
 // The visits of files that went stay until chat_visitors reflects that. settled.state says in JSON, between "chatferry state1"
-// and its CRC-32C, which files of each Stream were settled together, and what chat_visitors was derived from. It
-// names all by their SHA-256, so that it can be out of date but never wrong.
+// and its CRC-32C, which files of each Stream were settled together, what chat_visitors was derived from, and
+// which files say what the maps of identities say. It names all by their SHA-256, so that it can be out of date but never wrong.
 //
 // All these are derived, and named by what they are derived from: one that is missing, damaged or left over is made again or
 // removed, and none is part of the proof or of the dataset. That is why they are not fsynced.

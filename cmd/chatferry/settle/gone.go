@@ -6,6 +6,7 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/identity"
 	"chatferry/extract/api"
 )
 
@@ -13,22 +14,25 @@ import (
 const reasonGone = "gone"
 
 // outdated returns the Shards of a Stream that an account gives whole each time, but those of its last reading. What they
-// hold is no more, whether it is replaced or gone. A dump is not known to be whole, so that its Shards are not among them.
+// hold is no more, whether it is replaced or gone. A dump is not known to be whole, so that its Shards are not among them. Nor
+// are those of an account as it was before it moved: the chats that were read then go on naming its agents and departments.
 func outdated(d *checkpoint.Dataset, stream chatferry.Stream) map[chatferry.ShardID]bool {
 	if !api.Whole(stream) {
 		return nil
 	}
 	out := map[chatferry.ShardID]bool{}
-	last := chatferry.ShardID(0)
+	sides := identity.SidesOf(d)
+	last, side := chatferry.ShardID(0), 0
 	for i := range d.Shards {
 		s := &d.Shards[i].Shard
 		if s.Stream != stream || s.API == nil {
 			continue
 		}
-		if last != 0 {
+		now := sides.Of(&d.Shards[i])
+		if last != 0 && side == now {
 			out[last] = true
 		}
-		last = s.ID
+		last, side = s.ID, now
 	}
 	return out
 }

@@ -278,10 +278,11 @@ func (w *world) holdings(ctx context.Context, d *checkpoint.Dataset) (map[string
 	store := local.New(w.fsys)
 	got := map[string]int64{}
 	for _, f := range d.Inventory() {
-		if f.Table == ChatVisitors {
+		ofAll := f.Kind == chatferry.FileRows && transform.Schema(f.Table) == nil // derived from whole tables
+		if ofAll {
 			got["rows "+string(f.Table)] += f.Rows
 		}
-		if f.Kind == chatferry.FileQuarantine || f.Kind == chatferry.FileReplayed || f.Table == ChatVisitors {
+		if f.Kind == chatferry.FileQuarantine || f.Kind == chatferry.FileReplayed || ofAll {
 			continue
 		}
 		var e, v chatferry.Digest

@@ -19,6 +19,8 @@ type Replay struct {
 	// the replay before it has changed anything. Nil: records are converted as they were cut.
 	Repair func(*chatferry.Reject) (raw, header []byte, err error)
 	Rule   *checkpoint.Rule // what Repair goes by; nil with it
+	// Rules are those by which the dataset's records are converted.
+	Rules transform.Options
 }
 
 // Outlook says what a Replay makes of the records that are meant.
@@ -246,7 +248,7 @@ func (p *replayer) convert(stream chatferry.Stream, page []candidate) (*chatferr
 	}
 	t := p.transformers[stream]
 	if t == nil {
-		t = transform.New(stream, transform.Options{})
+		t = transform.New(stream, p.Rules)
 		p.transformers[stream] = t
 	}
 	batch, err := t.Transform(&in, page[0].Seq)

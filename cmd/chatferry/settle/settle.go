@@ -26,6 +26,8 @@ type Options struct {
 	// DropDeleted takes out the rows of records that were deleted at the source. They are excluded from then on, and
 	// keep older versions from coming back.
 	DropDeleted bool
+	// Identities says which agent and which department of the upgraded account is which of the legacy one.
+	Identities Identities
 	// KeepRetired is for how long the files that are replaced stay, for readers who work with a list of files.
 	KeepRetired time.Duration
 
@@ -39,7 +41,7 @@ type Options struct {
 
 // Progress says what a settle is doing.
 type Progress struct {
-	Step   string // "keys", "compare", "rewrite", "visitors", "compact"
+	Step   string // "keys", "compare", "rewrite", "identities", "visitors", "compact"
 	Stream chatferry.Stream
 	Done   int64
 	Total  int64
@@ -53,6 +55,8 @@ type Report struct {
 	Deleted    int64              // rows that were excluded since their records were deleted at the source
 	Replayed   int64              // records that left the quarantine
 	Waiting    []chatferry.Stream // not settled, since they are not read to their end
+
+	Identities *Identified // nil: the dataset has no maps
 
 	Joined   int   // groups of Parts that share files since
 	Visitors int64 // rows of chat_visitors, if it was derived
@@ -113,6 +117,7 @@ type settler struct {
 	saved   []byte // the state as it was read; nil: there was none
 	// whole are the Streams of which all files are settled together, and whether without the rows of deleted records.
 	whole   map[chatferry.Stream]bool
+	filled  *filled // nil: nothing was looked at
 	started time.Time
 	report  Report
 }
@@ -175,6 +180,9 @@ func (s *settler) run(ctx context.Context) error {
 	}
 	for stream := range ready {
 		s.whole[stream] = s.o.DropDeleted
+	}
+	if err := s.identities(ctx); err != nil {
+		return err
 	}
 	if err := s.compact(ctx, s.limits.compactAfter); err != nil {
 		return err

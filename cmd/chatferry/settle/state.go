@@ -18,6 +18,8 @@ import (
 type state struct {
 	Streams  map[chatferry.Stream]*together `json:"streams"`
 	Visitors *reflected                     `json:"visitors,omitempty"` // nil: not known
+	// Identities is nil where the dataset has no maps.
+	Identities *filled `json:"identities,omitempty"`
 }
 
 // together are files of a Stream that were settled together: no row of theirs is superseded by what they hold.
@@ -121,6 +123,12 @@ func (s *settler) remember(d *checkpoint.Dataset) {
 		}
 	}
 	s.state.Streams = now
+	if s.filled != nil {
+		s.filled.Files = filledNow(ready)
+		s.state.Identities = s.filled
+	} else if was := s.state.Identities; was != nil {
+		was.Files = slices.DeleteFunc(slices.Clone(was.Files), func(sum chatferry.SHA256) bool { return !there[sum] })
+	}
 }
 
 // sumsOf names files by their contents, in order.
