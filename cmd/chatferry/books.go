@@ -43,49 +43,53 @@ type exceptions struct {
 func (e exceptions) none() bool { return e == exceptions{} }
 
 // sinceDone returns what was put aside since the last run that came to its end.
-func sinceDone(d *checkpoint.Dataset) exceptions {
+func (c *carriage) sinceDone(d *checkpoint.Dataset) exceptions {
 	from := uint64(0)
 	for _, r := range d.Runs() {
-		if r.Done != nil {
+		if r.Done != nil && c.alike(&r) {
 			from = r.Epoch
 		}
 	}
-	return aside(d, from)
+	return aside(d, from, c.carries)
 }
 
 // ofLastDone returns what the last run that came to its end had to report. Whoever finds the dataset complete reports it
 // again: the process that should have may have died behind its last record.
-func ofLastDone(d *checkpoint.Dataset) exceptions {
+func (c *carriage) ofLastDone(d *checkpoint.Dataset) exceptions {
 	from, last := uint64(0), checkpoint.RunState{}
 	for _, r := range d.Runs() {
-		if r.Done != nil {
+		if r.Done != nil && c.alike(&r) {
 			from, last = last.Epoch, r
 		}
 	}
 	if last.Done == nil || last.Done.ExitCode != exitPartial {
 		return exceptions{}
 	}
-	return aside(d, from)
+	return aside(d, from, c.carries)
 }
 
-// lastDone returns the last run that came to its end; nil: there is none, or no dataset.
-func lastDone(d *checkpoint.Dataset) *checkpoint.RunState {
+// lastDone returns the last run that came to its end and carried a Stream, if it was asked for; nil: there is none, or no
+// dataset.
+func lastDone(d *checkpoint.Dataset, stream chatferry.Stream) *checkpoint.RunState {
 	if d == nil {
 		return nil
 	}
 	runs := d.Runs()
 	for i := len(runs) - 1; i >= 0; i-- {
-		if runs[i].Done != nil {
+		if runs[i].Done != nil && phaseCarries(runs[i].Operation["phase"], stream) {
 			return &runs[i]
 		}
 	}
 	return nil
 }
 
-// aside counts what runs of later epochs than from put aside.
-func aside(d *checkpoint.Dataset, from uint64) exceptions {
+// aside counts what runs of later epochs than from put aside of the Streams that are counted.
+func aside(d *checkpoint.Dataset, from uint64, counted func(chatferry.Stream) bool) exceptions {
 	var e exceptions
 	for _, s := range d.Shards {
+		if !counted(s.Shard.Stream) {
+			continue
+		}
 		for _, p := range s.Commits {
 			if !p.Reopened && p.Epoch > from {
 				e.quarantined += p.Books.Quarantined.N

@@ -118,7 +118,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	}
 	if len(added) == 0 && before != nil && c.complete(before) && !c.compacts() && !c.catchesUp() && !before.Due(c.now()) {
 		c.planned = true
-		c.aside = ofLastDone(before)
+		c.aside = c.ofLastDone(before)
 		return nil, errors.Join(c.t.present(ctx, before), before.Sweep(ctx, c.t.logs, c.t.store))
 	}
 	if c.CheckSource {
@@ -179,9 +179,7 @@ func (c *carriage) plan(ctx context.Context) ([]chatferry.Shard, error) {
 	next := chatferry.ShardID(1)
 	var last *checkpoint.RunState
 	if before != nil {
-		if runs := before.Runs(); len(runs) > 0 {
-			last = &runs[len(runs)-1]
-		}
+		last = c.lastAlike(before)
 		for _, s := range before.Shards {
 			next = s.Shard.ID + 1
 			if c.inScope(s.Shard.Stream) {
@@ -198,6 +196,9 @@ func (c *carriage) plan(ctx context.Context) ([]chatferry.Shard, error) {
 
 // inScope reports whether a Stream is asked for. The attachments go with their chats.
 func (c *carriage) inScope(s chatferry.Stream) bool {
+	if !c.carries(s) {
+		return false
+	}
 	return len(c.Streams) == 0 || c.Streams.has(s) || c.Fetch.has(s) || s == chatferry.Attachments && c.Streams.has(chatferry.Chats)
 }
 
@@ -217,13 +218,9 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 			return false
 		}
 	}
-	runs := d.Runs()
-	if len(runs) == 0 {
-		return false
-	}
-	last := runs[len(runs)-1]
+	last := c.lastAlike(d)
 	switch {
-	case last.Done == nil:
+	case last == nil || last.Done == nil:
 		return false
 	case bool(c.Settle) && c.Limit == 0 && last.Operation["settle"] != c.Settle.String():
 		return false // there may be several versions of a key

@@ -35,6 +35,7 @@ type Config struct {
 
 	MemoryLimit   size
 	Lanes         count
+	Phase         choice
 	NewestFirst   toggle
 	MaxBadRecords badLimit
 	Settle        toggle
@@ -88,6 +89,7 @@ func defaultConfig() Config {
 
 		MemoryLimit:   512 << 20,
 		Lanes:         count(min(max(runtime.GOMAXPROCS(0), 1), 8)),
+		Phase:         choice{phaseAll, []string{phaseAll, phaseCutover, phaseBackfill}},
 		MaxBadRecords: badLimit{Count: -1, Percent: 1},
 		Settle:        true,
 		MinFree:       minFree{Bytes: 2 << 30, Percent: 5},
@@ -153,6 +155,9 @@ func (c *Config) Validate() error {
 	}
 	if since, until := time.Time(c.Since), time.Time(c.Until); !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return &fieldError{"until", fmt.Errorf("%s is not after since %s", c.Until, c.Since)}
+	}
+	if len(c.Streams) > 0 && len(c.asked()) == 0 {
+		return &fieldError{"phase", fmt.Errorf("%s carries nothing of the streams %s", c.Phase, c.Streams)}
 	}
 	for _, s := range c.Fetch {
 		if s != chatferry.Visitors && s != chatferry.Attachments {

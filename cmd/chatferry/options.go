@@ -102,6 +102,10 @@ var options = []option{
 		help: "Shards carried side by side; the default is the number of processors, at most 8",
 	},
 	{
+		name: "phase", class: operation, arg: "PHASE", value: func(c *Config) value { return &c.Phase },
+		help: "cutover: the configuration alone, all of it or nothing; backfill: the rest; all: both",
+	},
+	{
 		name: "newest-first", class: operation, value: func(c *Config) value { return &c.NewestFirst },
 		help: "carry recent history first: the windows of an account from the newest back, the files of a dump from the last name back",
 	},

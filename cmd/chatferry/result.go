@@ -27,6 +27,7 @@ type result struct {
 	Watermark     string                            `json:"watermark,omitempty"`   // every change before it was read; of accounts
 	ElapsedS      float64                           `json:"elapsed_s"`
 	ResumeCommand string                            `json:"resume_command"`
+	Phase         *phaseResult                      `json:"phase,omitempty"`
 	// QuarantineCommand shows the Rejects.
 	QuarantineCommand string       `json:"-"`
 	Error             *resultError `json:"error"`

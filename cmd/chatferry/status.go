@@ -71,6 +71,7 @@ type runStatus struct {
 	Host       string     `json:"host"`
 	PID        int        `json:"pid"`
 	Source     string     `json:"source"`
+	Phase      string     `json:"phase,omitempty"` // all, cutover or backfill
 	Begun      time.Time  `json:"begun"`
 	Ended      *time.Time `json:"ended,omitempty"`
 	ExitCode   *int       `json:"exit_code,omitempty"`
@@ -105,7 +106,7 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 	}
 	st.RunID = run.RunID
 	st.Run = &runStatus{
-		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Begun: run.Opened,
+		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Phase: run.Operation["phase"], Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
 	}
 	sign, err := d.sign(ctx)
@@ -120,10 +121,13 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		st.Run.Ended, st.Run.ExitCode, st.Run.Verdict = &run.DoneAt, &run.Done.ExitCode, run.Done.Verdict
 		st.ElapsedS = seconds(run.DoneAt.Sub(run.Opened))
 		st.State = statusEnded
-		if run.Done.ExitCode == exitDone || run.Done.ExitCode == exitPartial {
-			st.State = statusDone
-		} else {
+		switch {
+		case run.Done.ExitCode != exitDone && run.Done.ExitCode != exitPartial:
 			st.ResumeCommand = a.resumeCommand(d.root, run.Done.ExitCode, st.readTotal(), st.quarantinedTotal())
+		case run.Operation["phase"] == phaseCutover && st.unfinished(run.Done):
+			st.ResumeCommand = a.command("resume", d.root, "--phase", phaseAll)
+		default:
+			st.State = statusDone
 		}
 	case sign != nil && sign.Live:
 		st.State = statusWorking
@@ -136,6 +140,16 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		st.QuarantineCommand = a.command("quarantine", "list", d.root)
 	}
 	return st, nil
+}
+
+// unfinished reports whether a Stream that the source gives is not read to its end.
+func (st *status) unfinished(done *checkpoint.RunDone) bool {
+	for _, w := range st.Work {
+		if w.ShardsDone < w.Shards && done.Unavailable[w.Stream] == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // work adds up the Shards of each Stream.

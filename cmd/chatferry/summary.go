@@ -25,6 +25,11 @@ func writeSummary(w io.Writer, r *result) error {
 	writeBooks(&b, r)
 	writeTables(&b, r)
 	writePutAside(&b, r)
+	if r.Phase != nil {
+		if text := r.Phase.sentence(r); text != "" {
+			b.WriteString("\n" + text + "\n")
+		}
+	}
 	if r.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", r.ResumeCommand)
 	}

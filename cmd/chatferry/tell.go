@@ -86,6 +86,7 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			r.ResumeCommand = c.resumeCommand(c.t.root, exitTemporary, 0, 0)
 		}
 	}
+	c.tellPhase(r, after != nil && wrote(c.before, after))
 	end := progress.End{ExitCode: r.ExitCode, Outcome: outcomeName(r.ExitCode)}
 	if r.Error != nil {
 		end.Message = r.Error.Message
