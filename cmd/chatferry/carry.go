@@ -16,6 +16,7 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/cmd/chatferry/estimate"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -35,6 +36,8 @@ type carriage struct {
 	begun   time.Time
 	aside   exceptions // what this run's end had to report
 	absent  chatferry.UnavailableStreams
+
+	estimated *estimate.Estimate // that this run is held against; nil: none
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -71,6 +74,10 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return request.reason(err)
 	}
 	defer c.from.close()
+	if err := c.loadEstimate(); err != nil {
+		return err
+	}
+	c.warnOfDeadline()
 	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
 		return err
@@ -236,12 +243,8 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	if err != nil {
 		host = "unknown"
 	}
-	source := c.From
-	if abs, err := c.From.absolute(); err == nil {
-		source = abs
-	}
 	return checkpoint.RunOpen{
-		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
+		RunID: c.runID, Tool: programVersion().Version, Source: c.sourceText(), Host: host, PID: os.Getpid(),
 		Shaping: c.fields(shaping), Scope: c.fields(scope), Operation: c.fields(operation),
 	}
 }

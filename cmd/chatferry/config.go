@@ -43,6 +43,7 @@ type Config struct {
 	CheckSource   toggle
 	Deadline      period // 0: none
 	MinFree       minFree
+	Estimate      text // file of an estimate
 	TakeOver      toggle
 
 	// How S3 is spoken to. Credentials, and what is not said here, come from where AWS's own programs take them.

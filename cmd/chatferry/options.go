@@ -134,6 +134,10 @@ var options = []option{
 		help: "stop cleanly, with exit code 3, when less than that is free on the disk of the dataset, or of --tmp-dir",
 	},
 	{
+		name: "estimate", class: operation, arg: "FILE", value: func(c *Config) value { return &c.Estimate },
+		help: "what plan wrote: a run says beforehand whether it will be in time, and at its end what came otherwise; plan writes it",
+	},
+	{
 		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
 		help: "take the dataset over from a run that seems alive; that run ends with exit code 10",
 	},

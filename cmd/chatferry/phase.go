@@ -62,15 +62,22 @@ func (c *Config) lastAlike(d *checkpoint.Dataset) *checkpoint.RunState {
 	return nil
 }
 
-// wrote reports whether anything was committed since a dataset was as before; nil: there was none.
-func wrote(before, after *checkpoint.Dataset) bool {
+// wrote reports whether anything of the Streams that are counted was committed since a dataset was as before. Either is nil
+// where there was none.
+func wrote(before, after *checkpoint.Dataset, counted func(chatferry.Stream) bool) bool {
 	from := uint64(0)
+	if after == nil {
+		return false
+	}
 	if before != nil {
 		for _, r := range before.Runs() {
 			from = r.Epoch
 		}
 	}
 	for _, s := range after.Shards {
+		if !counted(s.Shard.Stream) {
+			continue
+		}
 		for _, p := range s.Commits {
 			if p.Epoch > from && !p.Reopened {
 				return true
@@ -105,6 +112,14 @@ func (c *carriage) tellPhase(r *result, written bool) {
 	other := []string{"resume", r.Root, "--phase", phaseBackfill}
 	if c.Deadline > 0 {
 		other = append(other, "--deadline", "0s") // that of the cut-over is not meant for it
+	}
+	if len(c.Streams) > 0 {
+		// resume would keep to them, and what was left out belongs to the rest.
+		other = []string{"run"}
+		for _, place := range c.From.Texts() {
+			other = append(other, "--from", place)
+		}
+		other = append(other, "--to", r.Root)
 	}
 	ended := r.ExitCode == exitDone || r.ExitCode == exitPartial
 	switch {

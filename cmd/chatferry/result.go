@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatferry"
+	"chatferry/cmd/chatferry/estimate"
 )
 
 // result is what a run says about itself at its end: the one object of --json, and the source of the summary.
@@ -28,6 +29,7 @@ type result struct {
 	ElapsedS      float64                           `json:"elapsed_s"`
 	ResumeCommand string                            `json:"resume_command"`
 	Phase         *phaseResult                      `json:"phase,omitempty"`
+	Estimate      *estimate.Comparison              `json:"estimate,omitempty"` // what was planned, against what came
 	// QuarantineCommand shows the Rejects.
 	QuarantineCommand string       `json:"-"`
 	Error             *resultError `json:"error"`

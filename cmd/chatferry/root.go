@@ -56,6 +56,7 @@ func newRoot(a *app) *cobra.Command {
 	}
 	root.AddCommand(
 		newDemoCommand(a),
+		newPlanCommand(a),
 		newRunCommand(a),
 		newRehearseCommand(a),
 		newBenchCommand(a),

@@ -14,7 +14,7 @@ var placeFlags = []string{"s3-endpoint", "s3-region", "s3-profile", "s3-path-sty
 
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
-	"phase", "memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
+	"phase", "memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "estimate", "min-free", "take-over",
 	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner", "s3-encryption", "s3-kms-key", "s3-storage-class",
 	"single-writer", "tmp-dir",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",

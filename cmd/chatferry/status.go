@@ -11,6 +11,7 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
+	"chatferry/cmd/chatferry/estimate"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -108,6 +109,11 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 	st.Run = &runStatus{
 		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Phase: run.Operation["phase"], Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
+	}
+	if file := run.Operation["estimate"]; file != "" {
+		if e, err := estimate.Load(file); err == nil { // it may be on another machine
+			st.Estimate = d.compare(e, &st.result, run.Operation["phase"])
+		}
 	}
 	sign, err := d.sign(ctx)
 	if err != nil {
@@ -218,6 +224,9 @@ func (st *status) write(w io.Writer) error {
 	writeBooks(&b, &st.result)
 	writeTables(&b, &st.result)
 	writePutAside(&b, &st.result)
+	if st.Estimate != nil {
+		writeComparison(&b, st.Estimate)
+	}
 	if st.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", st.ResumeCommand)
 	}

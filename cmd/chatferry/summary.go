@@ -25,6 +25,9 @@ func writeSummary(w io.Writer, r *result) error {
 	writeBooks(&b, r)
 	writeTables(&b, r)
 	writePutAside(&b, r)
+	if r.Estimate != nil {
+		writeComparison(&b, r.Estimate)
+	}
 	if r.Phase != nil {
 		if text := r.Phase.sentence(r); text != "" {
 			b.WriteString("\n" + text + "\n")
