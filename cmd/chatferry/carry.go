@@ -63,6 +63,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	c := &carriage{
 		app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now()), absent: chatferry.UnavailableStreams{},
 	}
+	if a.notice != nil {
+		a.notice.source, a.notice.root = s.sourceText(), string(s.To)
+	}
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
 	c.tracker = progress.NewTracker(a.now)

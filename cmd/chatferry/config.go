@@ -68,6 +68,12 @@ type Config struct {
 	TokenFile    text
 	TokenCommand text
 
+	NotifyURL           hookURL
+	NotifyCommand       text
+	NotifySecret        Secret
+	NotifySecretFile    text
+	NotifySecretCommand text
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice
@@ -171,6 +177,13 @@ func (c *Config) Validate() error {
 			field = "token-command"
 		}
 		return &fieldError{field, errors.New("a token was given as well in another way; keep one of CHATFERRY_TOKEN, --token-file and --token-command")}
+	}
+	if boolCount(c.NotifySecret != "", c.NotifySecretFile != "", c.NotifySecretCommand != "") > 1 {
+		field := "notify-secret-file"
+		if c.NotifySecretFile == "" {
+			field = "notify-secret-command"
+		}
+		return &fieldError{field, errors.New("the key was given as well in another way; keep one of CHATFERRY_NOTIFY_SECRET, --notify-secret-file and --notify-secret-command")}
 	}
 	return nil
 }

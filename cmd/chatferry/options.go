@@ -218,6 +218,27 @@ var options = []option{
 	},
 
 	{
+		name: "notify-url", class: local, arg: "URL", value: func(c *Config) value { return &c.NotifyURL },
+		help: "webhook that is told how a run ended; the dataset does not keep it, since such addresses are often secrets",
+	},
+	{
+		name: "notify-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.NotifyCommand },
+		help: "command that is given the same on stdin",
+	},
+	{
+		name: "notify-secret", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.NotifySecret },
+		help: "key by which the webhook is signed",
+	},
+	{
+		name: "notify-secret-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.NotifySecretFile },
+		help: "file with that key; readable by its owner only",
+	},
+	{
+		name: "notify-secret-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.NotifySecretCommand },
+		help: "command that prints that key",
+	},
+
+	{
 		name: "progress", class: local, arg: "KIND", value: func(c *Config) value { return &c.Progress },
 		help: "auto, bar, log, json or none, on stderr; auto is bar on a terminal and log elsewhere",
 	},

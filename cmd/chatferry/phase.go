@@ -131,7 +131,7 @@ func (c *carriage) tellPhase(r *result, written bool) {
 		// What a cut-over that failed half-way left is not what the account has on the new date.
 		r.ResumeCommand = again
 	default:
-		r.ResumeCommand = c.environment.command(c.args...) // nothing remembers it yet
+		r.ResumeCommand = c.sameAgain() // nothing remembers it yet
 	}
 	r.Phase = p
 }

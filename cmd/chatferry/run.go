@@ -18,6 +18,7 @@ var operationFlags = []string{
 	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner", "s3-encryption", "s3-kms-key", "s3-storage-class",
 	"single-writer", "tmp-dir",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command",
+	"notify-url", "notify-command", "notify-secret-file", "notify-secret-command",
 	"progress", "json",
 }
 
@@ -45,6 +46,7 @@ func newRunCommand(a *app) *cobra.Command {
   chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.willTell(cmd)
 			s, err := a.runSettings(cmd)
 			if err != nil {
 				return err
@@ -105,6 +107,7 @@ func newResumeCommand(a *app) *cobra.Command {
   chatferry resume /data/acme --from /mnt/new-disk/acme --lanes 4`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.willTell(cmd)
 			s, err := a.resumeSettings(cmd, args)
 			if err != nil {
 				return err

@@ -97,7 +97,7 @@ func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Co
 					a.die(sig)
 					return
 				}
-				stopping = true
+				stopping, a.stopped = true, time.Now()
 				fmt.Fprintf(a.stderr, "chatferry: %s: stopping; what is committed stays, a second signal ends at once\n", signalName(sig))
 				request.stop(stopCause("stopped by " + signalName(sig)))
 			}

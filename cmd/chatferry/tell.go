@@ -95,6 +95,7 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 		end.Message = r.Error.Message
 	}
 	runner.Finish(end)
+	c.told = r
 	if c.JSON {
 		return errors.Join(err, c.printResult(r))
 	}
