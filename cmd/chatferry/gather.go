@@ -15,38 +15,28 @@ import (
 // gathered is a Source of Shards that were read to their ends before the first of their records is written. A cut-over that
 // fails while it reads has then changed nothing that readers see.
 //
-// What is held is bounded. Where that does not suffice, the rest of a Shard is read when it is written; a configuration is
-// hardly ever so large.
+// What is held is bounded. A Shard that does not fit in any more is read when it is written; a configuration is hardly ever so
+// large.
 type gathered struct {
 	chatferry.Source
 	mu   sync.Mutex
 	held map[chatferry.ShardID]*heldShard // that no Lane took yet
 }
 
-// heldShard is the beginning of a Shard, and where the rest comes from.
+// heldShard is a Shard that was read to its end.
 type heldShard struct {
-	pages []*chatferry.Page
-	err   error            // behind the pages; nil: reader goes on
-	rest  chatferry.Reader // nil: it could not be opened
+	pages  []*chatferry.Page
+	bytes  int64
+	err    error            // behind the pages
+	reader chatferry.Reader // that gave them; nil: it could not be opened
 }
 
-// gather reads Shards from their beginning, several at a time, and holds up to most raw bytes of them. It ends early, with
-// an error of KindStopped, when stop is closed. The caller closes what it returns.
-func gather(ctx context.Context, source chatferry.Source, shards []*chatferry.Shard, most int64, lanes int, stop <-chan struct{}, tell func(done int)) (*gathered, error) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	var watching sync.WaitGroup
-	defer watching.Wait()
-	ended := make(chan struct{})
-	defer close(ended)
-	watching.Go(func() {
-		select {
-		case <-stop:
-			cancel(&chatferry.Error{Kind: chatferry.KindStopped, Err: errors.New("stopped before the whole configuration was read; nothing was written")})
-		case <-ended:
-		}
-	})
+// errTooLarge says that a Shard is not held.
+var errTooLarge = errors.New("it is larger than what may be held")
 
+// gather reads Shards from their beginning, several at a time, and holds up to most raw bytes of them. The caller closes what
+// it returns.
+func gather(ctx context.Context, source chatferry.Source, shards []*chatferry.Shard, most int64, lanes int, tell func(done int)) (*gathered, error) {
 	g := &gathered{Source: source, held: map[chatferry.ShardID]*heldShard{}}
 	var mu sync.Mutex
 	var bytes int64
@@ -60,14 +50,28 @@ func gather(ctx context.Context, source chatferry.Source, shards []*chatferry.Sh
 	group, joint := errgroup.WithContext(ctx)
 	group.SetLimit(max(1, lanes))
 	for _, s := range shards {
-		h := &heldShard{}
-		g.held[s.ID] = h
+		g.held[s.ID] = &heldShard{}
+	}
+	for _, s := range shards {
+		mu.Lock()
+		h := g.held[s.ID]
+		mu.Unlock()
 		group.Go(func() error {
-			if err := h.read(joint, source, s, take); err != nil {
+			err := h.read(joint, source, s, take)
+			if err != nil && !errors.Is(err, errTooLarge) {
 				return fmt.Errorf("read %s before the cut-over: %w", s.Stream, err)
+			}
+			if err != nil {
+				take(-h.bytes)
+				if err := h.Close(); err != nil {
+					return err
+				}
 			}
 			mu.Lock()
 			defer mu.Unlock()
+			if err != nil {
+				delete(g.held, s.ID)
+			}
 			done++
 			tell(done)
 			return nil
@@ -83,7 +87,7 @@ func gather(ctx context.Context, source chatferry.Source, shards []*chatferry.Sh
 	return g, nil
 }
 
-// read fills h until the Shard ends or no more may be held. That the source does not give the Stream is no failure here: the
+// read fills h until the Shard ends, or with errTooLarge until no more may be held. That the source does not give the Stream is no failure here: the
 // Lane meets it where it would have.
 func (h *heldShard) read(ctx context.Context, source chatferry.Source, s *chatferry.Shard, take func(int64) bool) error {
 	absent := (*chatferry.UnavailableError)(nil)
@@ -95,7 +99,7 @@ func (h *heldShard) read(ctx context.Context, source chatferry.Source, s *chatfe
 	if err != nil {
 		return err
 	}
-	h.rest = r
+	h.reader = r
 	for {
 		page, err := r.Next(ctx)
 		switch {
@@ -105,9 +109,9 @@ func (h *heldShard) read(ctx context.Context, source chatferry.Source, s *chatfe
 		case err != nil:
 			return err
 		}
-		h.pages = append(h.pages, page)
+		h.pages, h.bytes = append(h.pages, page), h.bytes+page.RawBytes
 		if !take(page.RawBytes) {
-			return nil
+			return errTooLarge
 		}
 	}
 }
@@ -136,16 +140,13 @@ func (g *gathered) close() error {
 }
 
 // Next implements chatferry.Reader.
-func (h *heldShard) Next(ctx context.Context) (*chatferry.Page, error) {
-	if len(h.pages) > 0 {
-		page := h.pages[0]
-		h.pages[0], h.pages = nil, h.pages[1:]
-		return page, nil
-	}
-	if h.err != nil {
+func (h *heldShard) Next(context.Context) (*chatferry.Page, error) {
+	if len(h.pages) == 0 {
 		return nil, h.err
 	}
-	return h.rest.Next(ctx)
+	page := h.pages[0]
+	h.pages[0], h.pages = nil, h.pages[1:]
+	return page, nil
 }
 
 // Close implements chatferry.Reader.
@@ -154,10 +155,10 @@ func (h *heldShard) Close() error {
 		page.Release()
 	}
 	h.pages = nil
-	if h.rest == nil {
+	if h.reader == nil {
 		return nil
 	}
-	return h.rest.Close()
+	return h.reader.Close()
 }
 
 // gather reads the configuration before any of it is written.
@@ -167,5 +168,7 @@ func (c *carriage) gather(ctx context.Context, shards []*chatferry.Shard, reques
 	}
 	tell(0)
 	defer c.tracker.SetState("")
-	return gather(ctx, c.from, shards, int64(c.MemoryLimit)/8, c.lanes(), request.asked, tell)
+	ctx, done := request.ends(ctx)
+	defer done()
+	return gather(ctx, c.from, shards, int64(c.MemoryLimit)/8, c.lanes(), tell)
 }

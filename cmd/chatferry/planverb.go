@@ -75,17 +75,8 @@ func (a *app) plan(ctx context.Context, s *settings, window time.Duration) error
 	c.log = a.newLogger(s, c.view)
 	ctx, request, finish := a.stoppable(ctx, 0)
 	defer finish()
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		select {
-		case <-request.asked: // there is nothing to bring to an end
-			cancel(request.cause)
-		case <-ended:
-		}
-	}()
+	ctx, done := request.ends(ctx)
+	defer done()
 	e, err := c.estimate(ctx, window)
 	if err != nil {
 		return request.reason(err)
