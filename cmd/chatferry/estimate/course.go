@@ -9,7 +9,7 @@ type chain struct {
 }
 
 // playMost bounds how many requests are played through one by one. Beyond, the interval or the latency alone decides.
-const playMost = 1 << 20
+const playMost = 1 << 18
 
 // course is how long requests take of which one goes out every interval at the soonest: first those of the head, one after
 // the other, then those of the chains, of which so many lanes work on one each. The pacer starts empty, so that even the

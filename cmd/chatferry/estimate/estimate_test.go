@@ -125,7 +125,7 @@ func TestCompare(t *testing.T) {
 // A small dump is counted, by the months of its records; of a large one records are reckoned from the beginnings of files, and
 // bytes are those of the listing.
 func TestDumpIsEstimated(t *testing.T) {
-	const seed, chats = 43, 3000
+	const seed, chats = 43, 900
 	gz := rehearsal.Form{Compression: rehearsal.Gzip}
 	for _, tt := range []struct {
 		form          rehearsal.Form
@@ -135,10 +135,10 @@ func TestDumpIsEstimated(t *testing.T) {
 		known         Certainty
 	}{
 		{rehearsal.Form{}, rehearsal.Split{}, 0, 0, 0, Counted},
-		{gz, rehearsal.Split{}, 0, 0, 0, Sampled}, // of one file, the beginning
-		{rehearsal.Form{}, rehearsal.Split{}, 12, 64 << 10, 256 << 10, Sampled},
-		{rehearsal.Form{}, rehearsal.Split{Records: 500}, 0, 0, 0, Counted},
-		{rehearsal.Form{}, rehearsal.Split{Records: 100}, 12, 64 << 10, 256 << 10, Sampled},
+		{gz, rehearsal.Split{}, 4, 256 << 10, 1 << 20, Sampled}, // of one file, the beginning
+		{rehearsal.Form{}, rehearsal.Split{}, 12, 32 << 10, 128 << 10, Sampled},
+		{rehearsal.Form{}, rehearsal.Split{Records: 150}, 0, 0, 0, Counted},
+		{rehearsal.Form{}, rehearsal.Split{Records: 30}, 12, 32 << 10, 128 << 10, Sampled},
 		{gz, rehearsal.Split{Months: true}, 24, 16 << 10, 16 << 10, Sampled},
 	} {
 		root := t.TempDir()
