@@ -234,7 +234,7 @@ var options = []option{
 		help: "file with that key; readable by its owner only",
 	},
 	{
-		name: "notify-secret-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.NotifySecretCommand },
+		name: "notify-secret-command", class: local, arg: "CMD", value: func(c *Config) value { return &c.NotifySecretCommand },
 		help: "command that prints that key",
 	},
 

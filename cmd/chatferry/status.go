@@ -245,6 +245,10 @@ func (st *status) sentence() string {
 		return fmt.Sprintf("the last run (pid %d on %s) was stopped or killed before the end; what it committed stays",
 			st.Run.PID, printable(st.Run.Host))
 	}
-	return fmt.Sprintf("the last run ended at %s with exit code %d: %s",
-		st.Run.Ended.UTC().Format(runTimesLayout), *st.Run.ExitCode, outcomeMeaning(*st.Run.ExitCode))
+	what := "the last run"
+	if phase := st.Run.Phase; phase == phaseCutover || phase == phaseBackfill {
+		what += ", of the phase " + phase + ","
+	}
+	return fmt.Sprintf("%s ended at %s with exit code %d: %s",
+		what, st.Run.Ended.UTC().Format(runTimesLayout), *st.Run.ExitCode, outcomeMeaning(*st.Run.ExitCode))
 }
