@@ -56,3 +56,25 @@ func TestCutoverIsNoEndOfTheHistory(t *testing.T) {
 		}
 	}
 }
+
+// What a cut-over leaves is said as it is: whole, not made, or half made.
+func TestCutoverSaysWhatItLeaves(t *testing.T) {
+	streams := map[chatferry.Stream]streamResult{
+		chatferry.Agents: {State: stateDone}, chatferry.Roles: {State: stateReading}, chatferry.Chats: {State: stateDone},
+	}
+	for _, tt := range []struct {
+		p    phaseResult
+		code int
+		want string
+	}{
+		{phaseResult{Name: phaseCutover, Written: true, NextCommand: "next", AgainCommand: "again"}, exitDone, "The configuration is carried over. The history comes with:\n  next\n" +
+			"If the upgrade is put off, read the configuration again on the new date:\n  again"},
+		{phaseResult{Name: phaseCutover}, exitStopped, "The cut-over was not made. Readers see what they saw before, and the account was only read."},
+		{phaseResult{Name: phaseCutover, Written: true}, exitStopped, "The cut-over is half made: 1 of 2 streams of the configuration are whole. No file that readers had was removed."},
+		{phaseResult{Name: phaseBackfill, Written: true}, exitStopped, ""},
+	} {
+		if got := tt.p.sentence(&result{ExitCode: tt.code, Streams: streams}); got != tt.want {
+			t.Errorf("%+v: %q", tt.p, got)
+		}
+	}
+}

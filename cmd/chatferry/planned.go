@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"chatferry"
+	"chatferry/checkpoint"
 	"chatferry/cmd/chatferry/estimate"
 )
 
@@ -51,8 +52,8 @@ func (c *carriage) warnOfDeadline() {
 		spanUp(needs.Seconds), needs.Known, c.Deadline, left)
 }
 
-// compare holds the estimate against what a dataset's logs say. phase is the one that was carried.
-func (d *dataset) compare(e *estimate.Estimate, r *result, phase string) *estimate.Comparison {
+// compare holds the estimate against what a dataset's logs say of the Streams that carried names.
+func (d *dataset) compare(e *estimate.Estimate, r *result, carried func(chatferry.Stream) bool) *estimate.Comparison {
 	actual := map[chatferry.Stream]estimate.Actual{}
 	for i := range d.Shards {
 		s := &d.Shards[i]
@@ -69,18 +70,38 @@ func (d *dataset) compare(e *estimate.Estimate, r *result, phase string) *estima
 		a.Records, a.Bytes, a.Done = s.Read-s.Superseded, s.BytesRead, s.State == stateDone
 		actual[name] = a
 	}
-	return e.Compare(actual, func(s chatferry.Stream) bool { return phaseCarries(phase, s) })
+	return e.Compare(actual, carried)
+}
+
+// compareLast is compare for the Streams that the last run was to carry, if it was held against an estimate that can still be
+// read; else nil.
+func (d *dataset) compareLast(run *checkpoint.RunState, r *result) *estimate.Comparison {
+	file := run.Operation["estimate"]
+	if file == "" || run.Shaping["limit"] != "0" {
+		return nil
+	}
+	e, err := estimate.Load(file)
+	if err != nil {
+		return nil // it may be on another machine
+	}
+	var only streamSet
+	if names := run.Scope["streams"]; names != "" && only.Set(names) != nil {
+		return nil
+	}
+	return d.compare(e, r, func(s chatferry.Stream) bool {
+		return phaseCarries(run.Operation["phase"], s) && (len(only) == 0 || only.has(s))
+	})
 }
 
 // holdAgainst adds to a result how it compares with the estimate. A run that went on with another's work has no time of its
 // own to compare.
 func (c *carriage) holdAgainst(d *dataset, r *result) {
-	if c.estimated == nil {
+	if c.estimated == nil || c.Limit > 0 {
 		return
 	}
-	r.Estimate = d.compare(c.estimated, r, c.Phase.String())
+	r.Estimate = d.compare(c.estimated, r, c.inScope)
 	ended := r.ExitCode == exitDone || r.ExitCode == exitPartial
-	if ended && c.Limit == 0 && len(c.Streams) == 0 && !wrote(nil, c.before, c.carries) {
+	if ended && len(c.Streams) == 0 && !wrote(nil, c.before, c.carries) {
 		r.Estimate.Timed(c.estimated.Phase(c.Phase.String()), c.now().Sub(c.begun))
 	}
 }

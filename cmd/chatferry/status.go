@@ -11,7 +11,6 @@ import (
 
 	"chatferry"
 	"chatferry/checkpoint"
-	"chatferry/cmd/chatferry/estimate"
 	"chatferry/cmd/chatferry/progress"
 )
 
@@ -110,11 +109,7 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Phase: run.Operation["phase"], Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
 	}
-	if file := run.Operation["estimate"]; file != "" {
-		if e, err := estimate.Load(file); err == nil { // it may be on another machine
-			st.Estimate = d.compare(e, &st.result, run.Operation["phase"])
-		}
-	}
+	st.Estimate = d.compareLast(run, &st.result)
 	sign, err := d.sign(ctx)
 	if err != nil {
 		return nil, err
