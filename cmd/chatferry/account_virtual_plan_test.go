@@ -162,3 +162,35 @@ func TestHistoryIsPlanned(t *testing.T) {
 		}
 	})
 }
+
+// An account without the export of chats is planned by the way in which it is then read, and one that the token may not read whole
+// without what it does not give.
+func TestPlanWithoutExports(t *testing.T) {
+	const seed, chats = 34, 300
+	bubble(t, func(t *testing.T) {
+		v := newVirtual(t, rehearsal.Options{Seed: seed, Chats: chats, Bad: -1}, chatapi.Options{
+			Quirks: chatapi.Quirks{NoIncremental: true, NoTimeline: true, Limited: http.StatusForbidden, AccountForbidden: true},
+		}, nil)
+		how := []string{"--rate", "600", "--rate-share", "100%", "--overlap", "0s"}
+		planned, file, text := v.plan(how...)
+		s := planned.Streams
+		if got := s[chatferry.Chats]; got.Endpoint != "chats" || !within(float64(got.Records.N), chats, 0.02) || got.Records.Known != estimate.Counted ||
+			!within(float64(got.Requests.N), chats/40, 0.3) || got.Bytes.N == 0 || len(got.Months) < 30 {
+			t.Errorf("seed %d: %+v", seed, got)
+		}
+		for name, why := range map[chatferry.Stream]chatferry.Availability{
+			chatferry.Account: chatferry.Forbidden, chatferry.AgentEvents: chatferry.Forbidden, chatferry.AgentTimeline: chatferry.Missing,
+		} {
+			if s[name].Absent != why || s[name].Records.N != 0 {
+				t.Errorf("seed %d: %s: %+v", seed, name, s[name])
+			}
+		}
+		if !strings.Contains(text, "forbidden") || !strings.Contains(text, "the list gives 40 chats a request") {
+			t.Errorf("seed %d: %s", seed, text)
+		}
+		e := v.carry(t.Context(), append(how, "--estimate", file)...)
+		if r := e.result(t); e.code != exitPartial || r.Estimate == nil || len(r.Estimate.Deviations) > 0 {
+			t.Errorf("seed %d: exit code %d, %+v", seed, e.code, r.Estimate)
+		}
+	})
+}

@@ -52,19 +52,23 @@ func writePlan(w io.Writer, e *estimate.Estimate, file string) error {
 
 // writeWindow says whether the cut-over fits.
 func writeWindow(b *strings.Builder, e *estimate.Estimate) {
-	window := spanUp(e.Window.Seconds)
+	window, about := spanUp(e.Window.Seconds), "about "
+	if e.Window.AtLeast {
+		about = "at least "
+	}
+	about += spanUp(e.Cutover.Seconds)
 	switch e.Window.Fits {
 	case estimate.FitsYes:
-		fmt.Fprintf(b, "The cut-over fits into %s: it takes about %s.", window, spanUp(e.Cutover.Seconds))
+		fmt.Fprintf(b, "The cut-over fits into %s: it takes %s.", window, about)
 		if e.Window.Backfill {
 			b.WriteString(" So does all the rest.")
 		}
 	case estimate.FitsWithout:
-		fmt.Fprintf(b, "The cut-over does NOT fit into %s: it takes about %s. Without %s it takes about %s:\n  --phase cutover --streams %s\nWhat is left out comes with the backfill, if that is run without --phase and --streams.",
-			window, spanUp(e.Cutover.Seconds), streamSet(e.Window.Without), spanUp(e.Window.Needs), kept(e))
+		fmt.Fprintf(b, "The cut-over does NOT fit into %s: it takes %s. Without %s it takes about %s:\n  --phase cutover --streams %s\nWhat is left out comes with the backfill, if that is run without --phase and --streams.",
+			window, about, streamSet(e.Window.Without), spanUp(e.Window.Needs), kept(e))
 	default:
-		fmt.Fprintf(b, "The cut-over does NOT fit into %s: it takes about %s, whatever is left out. Ask for a longer one, or a higher --rate-share.",
-			window, spanUp(e.Cutover.Seconds))
+		fmt.Fprintf(b, "The cut-over does NOT fit into %s: it takes %s, whatever is left out. Ask for a longer one, or a higher --rate-share.",
+			window, about)
 	}
 	b.WriteString("\n\n")
 }

@@ -226,6 +226,10 @@ func (s *survey) history(ctx context.Context, plan *api.Plan) error {
 			if err != nil {
 				return err
 			}
+			if !ok && how.Records < 0 && spread.Records <= 0 {
+				out.AtLeast, out.Records.Known = true, Assumed
+				out.Reason += "; how many chats there are is not known beforehand"
+			}
 			if ok && !spread.Counted {
 				// Of chats by their own time. Those that were deleted are in the export and not in the search.
 				out.Records, out.ByMonth = Figure{0, Counted}, Counted
@@ -240,7 +244,7 @@ func (s *survey) history(ctx context.Context, plan *api.Plan) error {
 			out.Requests = Figure{max(how.Requests, 0), Sampled}
 		}
 		out.chain = int64(math.Ceil(float64(out.Requests.N) / float64(max(how.Windows, 1))))
-		if err := s.taste(ctx, how.Stream, plan.Until, spread.Page, out); err != nil {
+		if err := s.taste(ctx, how.Stream, spread.Page, out); err != nil {
 			return err
 		}
 	}
@@ -251,7 +255,7 @@ func (s *survey) history(ctx context.Context, plan *api.Plan) error {
 const fileMark = `"type":"chat.file"`
 
 // taste finds out how large records are.
-func (s *survey) taste(ctx context.Context, name chatferry.Stream, until time.Time, page int, out *Stream) error {
+func (s *survey) taste(ctx context.Context, name chatferry.Stream, page int, out *Stream) error {
 	if out.Records.N == 0 {
 		out.Bytes.Known, out.Raw.Known = out.Records.Known, out.Records.Known
 		return nil
@@ -294,11 +298,9 @@ func (s *survey) taste(ctx context.Context, name chatferry.Stream, until time.Ti
 	out.Bytes = Figure{int64(float64(bytes) / float64(records) * float64(out.Records.N)), known}
 	out.Raw = out.Bytes
 	if name == chatferry.Chats {
-		if files *= out.Records.N; files > 0 || slices.Contains(s.Fetch, chatferry.Attachments) {
-			s.e.Streams[chatferry.Attachments] = &Stream{
-				Records: Figure{files / records, Sampled}, Bytes: Figure{0, Assumed}, Raw: Figure{0, Assumed},
-				Requests: Figure{0, Counted}, Reason: "listed from the chats",
-			}
+		s.e.Streams[chatferry.Attachments] = &Stream{
+			Records: Figure{files * out.Records.N / records, Sampled}, Bytes: Figure{0, Assumed}, Raw: Figure{0, Assumed},
+			Requests: Figure{0, Counted}, Reason: "listed from the chats",
 		}
 	}
 	return nil

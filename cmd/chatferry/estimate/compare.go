@@ -46,6 +46,7 @@ var tolerance = map[Certainty]float64{Counted: 0.02, Sampled: 0.25, Assumed: 1}
 
 const (
 	idleRecords = 5
+	idleSampled = 50 // of what was not counted
 	idleBytes   = 64 << 10
 	// A request more or less proves an end, or does not have to.
 	idleRequests = 4
@@ -93,7 +94,11 @@ func (e *Estimate) Compare(actual map[chatferry.Stream]Actual, carried func(chat
 			}
 			c.Deviations = append(c.Deviations, fmt.Sprintf("%s: %d %s instead of %d (%s), %s", name, actual, what, planned, known, text))
 		}
-		say("records", s.Records.N, got.Records, s.Records.Known, idleRecords)
+		idle := float64(idleRecords)
+		if s.Records.Known != Counted {
+			idle = idleSampled
+		}
+		say("records", s.Records.N, got.Records, s.Records.Known, idle)
 		say("bytes", s.Bytes.N, got.Bytes, weaker(s.Bytes.Known, Sampled), idleBytes) // sweeps read some again
 		if s.Endpoint != "" {
 			say("requests", s.Requests.N, got.Requests, weaker(s.Requests.Known, Sampled), idleRequests)

@@ -89,6 +89,7 @@ type Window struct {
 	Fits     string             `json:"fits"`
 	Without  []chatferry.Stream `json:"without,omitempty"`
 	Needs    float64            `json:"needs_seconds"` // what is carried then
+	AtLeast  bool               `json:"at_least"`      // there is more of a Stream than was looked at
 	Backfill bool               `json:"backfill_fits"` // the rest fits as well
 }
 

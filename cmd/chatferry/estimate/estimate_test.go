@@ -103,7 +103,8 @@ func TestCompare(t *testing.T) {
 		{Actual{Records: 700, Done: true}, chatferry.AgentTimeline, "agent_timeline: 700 records instead of 1000 (sampled), 30 % less"},
 		{Actual{Records: 10, Done: true}, chatferry.Visitors, ""},
 		{Actual{Records: 2100, Done: true}, chatferry.Visitors, "visitors: 2100 records instead of 1000 (assumed), 110 % more"},
-		{Actual{Records: 10, Done: true}, chatferry.Goals, "goals: 10 records instead of 0 (assumed), none were planned"},
+		{Actual{Records: 10, Done: true}, chatferry.Goals, ""},
+		{Actual{Records: 100, Done: true}, chatferry.Goals, "goals: 100 records instead of 0 (assumed), none were planned"},
 	} {
 		c := e.Compare(map[chatferry.Stream]Actual{tt.stream: tt.actual}, func(s chatferry.Stream) bool { return s == tt.stream })
 		if got := strings.Join(c.Deviations, "; "); got != tt.want || len(c.Streams) != 1 {

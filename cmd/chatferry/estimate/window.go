@@ -17,6 +17,7 @@ var expendable = []chatferry.Stream{
 func (e *Estimate) fit(window time.Duration, streams []chatferry.Stream, cutting func([]chatferry.Stream) time.Duration) {
 	w := &e.Window
 	w.Seconds, w.Needs = window.Seconds(), e.Cutover.Seconds
+	w.AtLeast = slices.ContainsFunc(streams, func(s chatferry.Stream) bool { return e.Streams[s].AtLeast })
 	if e.Cutover.Took() <= window {
 		w.Fits = FitsYes
 		w.Backfill = e.Cutover.Took()+e.Backfill.Took() <= window
