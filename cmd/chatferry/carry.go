@@ -64,7 +64,7 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		app: a, settings: s, command: command, begun: a.now(), runID: newRunID(a.now()), absent: chatferry.UnavailableStreams{},
 	}
 	if a.notice != nil {
-		a.notice.source, a.notice.root = s.sourceText(), string(s.To)
+		a.notice.source, a.notice.root, a.notice.runID = s.sourceText(), string(s.To), c.runID
 	}
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)

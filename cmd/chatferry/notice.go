@@ -47,6 +47,7 @@ type notice struct {
 	command string
 	source  string // "" until it is known, as in a call that cannot be read
 	root    string
+	runID   string
 }
 
 // willTell finds out whom to tell how a call of run or resume ends, also of a call that is otherwise wrong. What is wrong with
@@ -59,7 +60,7 @@ func (a *app) willTell(cmd *cobra.Command) {
 	if err != nil {
 		a.readNotice(cmd, s)
 	}
-	n := &notice{command: cmd.Name(), source: s.sourceText(), Whom: notify.Whom{URL: s.NotifyURL.URL, Command: string(s.NotifyCommand), Secret: notify.Secret{
+	n := &notice{command: cmd.Name(), source: s.sourceText(), runID: newRunID(a.now()), Whom: notify.Whom{URL: s.NotifyURL.URL, Command: string(s.NotifyCommand), Secret: notify.Secret{
 		Text: string(s.NotifySecret), File: string(s.NotifySecretFile), Command: string(s.NotifySecretCommand),
 	}}}
 	if n.Nobody() {
@@ -114,12 +115,11 @@ func (a *app) tellOthers(ctx context.Context, code int) {
 func (a *app) event(code int) *notify.Event {
 	e := &notify.Event{
 		Format: notify.Format, Event: eventOf(code, a.failed), At: a.now().UTC(), Command: a.notice.command,
-		Source: strings.ReplaceAll(a.notice.source, "\n", " "), ExitCode: code, Outcome: outcomeName(code), RunID: newRunID(a.now()),
+		Source: strings.ReplaceAll(a.notice.source, "\n", " "), ExitCode: code, Outcome: outcomeName(code), Root: a.notice.root, RunID: a.notice.runID,
 	}
 	if host, err := os.Hostname(); err == nil {
 		e.Host = host
 	}
-	e.Root = a.notice.root
 	switch code {
 	case exitUnexpected, exitEnvironment, exitStopped, exitTemporary:
 		e.ResumeCommand = a.sameAgain() // unless the run got far enough to know better
