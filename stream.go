@@ -76,6 +76,12 @@ func (s Stream) CSV() bool { return strings.HasPrefix(string(s), "analytics_") }
 // Made reports whether the records of s are made by chatferry itself, out of those of other Streams.
 func (s Stream) Made() bool { return s == Attachments }
 
+// Configuration reports whether s says how the account is set up, rather than what happened in it.
+func (s Stream) Configuration() bool {
+	at := slices.Index(streams, s)
+	return at >= 0 && at < slices.Index(streams, Chats)
+}
+
 // Secret reports whether records of s hold credentials, which are removed before hashing and never kept.
 func (s Stream) Secret() bool { return s == OAuthClients }
 

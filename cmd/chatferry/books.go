@@ -48,20 +48,20 @@ func (e exceptions) none() bool {
 }
 
 // sinceDone returns what was put aside since the last run that came to its end.
-func sinceDone(d *checkpoint.Dataset) exceptions {
+func (c *carriage) sinceDone(d *checkpoint.Dataset) exceptions {
 	from := uint64(0)
 	for _, r := range d.Runs() {
-		if r.Done != nil {
+		if r.Done != nil && c.alike(&r) {
 			from = r.Epoch
 		}
 	}
-	return since(d, from)
+	return c.since(d, from)
 }
 
 // since counts what runs of later epochs than from put aside. If one of them took records out of quarantine, it answers for
 // the quarantine as a whole: for all that is left there.
-func since(d *checkpoint.Dataset, from uint64) exceptions {
-	e := aside(d, from)
+func (c *carriage) since(d *checkpoint.Dataset, from uint64) exceptions {
+	e := aside(d, from, c.carries)
 	for _, r := range d.Replaces() {
 		if r.Done && r.Reason == settle.ReasonReplay && r.Begun > from {
 			return exceptions{quarantined: inQuarantine(d), doubts: e.doubts, replayed: true}
@@ -82,37 +82,49 @@ func inQuarantine(d *checkpoint.Dataset) (n int64) {
 
 // ofLastDone returns what the last run that came to its end had to report. Whoever finds the dataset complete reports it
 // again: the process that should have may have died behind its last record.
-func ofLastDone(d *checkpoint.Dataset) exceptions {
+func (c *carriage) ofLastDone(d *checkpoint.Dataset) exceptions {
 	from, last := uint64(0), checkpoint.RunState{}
 	for _, r := range d.Runs() {
-		if r.Done != nil {
+		if r.Done != nil && c.alike(&r) {
 			from, last = last.Epoch, r
 		}
 	}
 	if last.Done == nil || last.Done.ExitCode != exitPartial {
 		return exceptions{}
 	}
-	return since(d, from)
+	return c.since(d, from)
 }
 
 // lastDone returns the last run that came to its end; nil: there is none, or no dataset.
 func lastDone(d *checkpoint.Dataset) *checkpoint.RunState {
+	return lastRun(d, func(*checkpoint.RunState) bool { return true })
+}
+
+// lastDoneOf returns the last run that came to its end and carried a Stream, if it was asked for.
+func lastDoneOf(d *checkpoint.Dataset, stream chatferry.Stream) *checkpoint.RunState {
+	return lastRun(d, func(r *checkpoint.RunState) bool { return phaseCarries(r.Operation["phase"], stream) })
+}
+
+func lastRun(d *checkpoint.Dataset, meant func(*checkpoint.RunState) bool) *checkpoint.RunState {
 	if d == nil {
 		return nil
 	}
 	runs := d.Runs()
 	for i := len(runs) - 1; i >= 0; i-- {
-		if runs[i].Done != nil {
+		if runs[i].Done != nil && meant(&runs[i]) {
 			return &runs[i]
 		}
 	}
 	return nil
 }
 
-// aside counts what runs of later epochs than from put aside, and what is still there.
-func aside(d *checkpoint.Dataset, from uint64) exceptions {
+// aside counts what runs of later epochs than from put aside of the Streams that are counted, and what is still there.
+func aside(d *checkpoint.Dataset, from uint64, counted func(chatferry.Stream) bool) exceptions {
 	var e exceptions
 	for _, s := range d.Shards {
+		if !counted(s.Shard.Stream) {
+			continue
+		}
 		for _, p := range s.Commits {
 			if !p.Reopened && p.Epoch > from {
 				books, _ := d.PartBooks(checkpoint.PartID{Shard: s.Shard.ID, Seq: p.Seq})

@@ -17,6 +17,7 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/cmd/chatferry/estimate"
 	"chatferry/cmd/chatferry/progress"
 	"chatferry/cmd/chatferry/settle"
 	"chatferry/transform"
@@ -45,6 +46,8 @@ type carriage struct {
 	found   *settle.Identified // nil: the dataset has no maps, or they were not looked at
 	tickets *transform.Tickets
 	export  string // SHA-256 of what --tickets names; "": nothing
+
+	estimated *estimate.Estimate // that this run is held against; nil: none
 }
 
 // newRunID names a run: when it began, so that a list of runs reads well, and what tells it from another of that second.
@@ -78,6 +81,9 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 		return err
 	}
 	defer c.watched.close()
+	if a.notice != nil {
+		a.notice.source, a.notice.root, a.notice.runID = s.sourceText(), string(s.To), c.runID
+	}
 	c.view = a.newView(s)
 	c.log = a.newLogger(s, c.view).With("run", c.runID)
 	c.tracker = progress.NewTracker(a.now)
@@ -94,6 +100,10 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	if err := c.readTickets(); err != nil {
 		return err
 	}
+	if err := c.loadEstimate(); err != nil {
+		return err
+	}
+	c.warnOfDeadline()
 	t, err := a.makeTarget(ctx, string(s.To), &s.Config)
 	if err != nil {
 		return err
@@ -150,7 +160,7 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	}
 	if len(added) == 0 && before != nil && c.complete(before) && !c.asked() && !before.Due(c.now()) {
 		c.planned = true
-		c.aside = ofLastDone(before)
+		c.aside = c.ofLastDone(before)
 		if c.replay != nil {
 			c.aside = exceptions{quarantined: inQuarantine(before), replayed: true}
 		}
@@ -218,9 +228,7 @@ func (c *carriage) plan(ctx context.Context) ([]chatferry.Shard, error) {
 	next := chatferry.ShardID(1)
 	var last *checkpoint.RunState
 	if before != nil {
-		if runs := before.Runs(); len(runs) > 0 {
-			last = &runs[len(runs)-1]
-		}
+		last = c.lastAlike(before)
 		for _, s := range before.Shards {
 			next = s.Shard.ID + 1
 			if c.inScope(s.Shard.Stream) {
@@ -237,6 +245,9 @@ func (c *carriage) plan(ctx context.Context) ([]chatferry.Shard, error) {
 
 // inScope reports whether a Stream is asked for. The attachments go with their chats.
 func (c *carriage) inScope(s chatferry.Stream) bool {
+	if !c.carries(s) {
+		return false
+	}
 	return len(c.Streams) == 0 || c.Streams.has(s) || c.Fetch.has(s) || s == chatferry.Attachments && c.Streams.has(chatferry.Chats)
 }
 
@@ -268,13 +279,9 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 			return false
 		}
 	}
-	runs := d.Runs()
-	if len(runs) == 0 {
-		return false
-	}
-	last := runs[len(runs)-1]
+	last := c.lastAlike(d)
 	switch {
-	case last.Done == nil:
+	case last == nil || last.Done == nil:
 		return false
 	case bool(c.Settle) && c.Limit == 0 && last.Operation["settle"] != c.Settle.String():
 		return false // there may be several versions of a key
@@ -290,14 +297,10 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	if err != nil {
 		host = "unknown"
 	}
-	source := c.From
-	if abs, err := c.From.absolute(); err == nil {
-		source = abs
-	}
 	within := c.fields(scope)
 	c.from.standing().tell(within)
 	return checkpoint.RunOpen{
-		RunID: c.runID, Tool: programVersion().Version, Source: source.String(), Host: host, PID: os.Getpid(),
+		RunID: c.runID, Tool: programVersion().Version, Source: c.sourceText(), Host: host, PID: os.Getpid(),
 		Shaping: c.shape(), Scope: within, Operation: c.fields(operation),
 	}
 }

@@ -32,6 +32,7 @@ func newCompactCommand(a *app) *cobra.Command {
 			}
 			a.warnUnknownVariables()
 			s.Settle = true
+			s.Phase.word = phaseAll
 			return a.carryFrom(cmd.Context(), "compact", s, func(_ context.Context, c *carriage) (supply, error) { return &atRest{c: c}, nil })
 		},
 	}
@@ -53,21 +54,24 @@ type atRest struct {
 // Of the runs behind the last that came to its end, none may have read anything: then they were of this kind too, or did
 // no more than one.
 func (r *atRest) plan(_ context.Context, already []checkpoint.ShardState, _ chatferry.ShardID, _ *checkpoint.RunState) ([]chatferry.Shard, error) {
-	last := lastDone(r.c.before)
-	if last == nil {
-		return nil, usage("resume it first", "the dataset is not complete")
-	}
 	for i := range already {
-		switch s := &already[i]; {
-		case !s.Done && last.Done.Unavailable[s.Shard.Stream] == "":
+		s := &already[i]
+		last := lastDoneOf(r.c.before, s.Shard.Stream)
+		if last == nil {
+			return nil, usage("resume it first", "the dataset is not complete")
+		}
+		why := last.Done.Unavailable[s.Shard.Stream]
+		switch {
+		case !s.Done && why == "":
 			return nil, usage("resume it first", "shard %s of %s is not read to its end", s.Shard.ID, s.Shard.Stream)
 		case max(s.Added, s.Epoch) > last.Epoch:
 			return nil, usage("resume it first", "what was read last, shard %s of %s, is not settled", s.Shard.ID, s.Shard.Stream)
+		case why != "":
+			r.c.absent[s.Shard.Stream] = &chatferry.UnavailableError{Stream: s.Shard.Stream, Why: why, Err: errors.New("it was not asked again")}
 		}
 	}
-	r.mark = last.Done.Watermark
-	for name, why := range last.Done.Unavailable {
-		r.c.absent[name] = &chatferry.UnavailableError{Stream: name, Why: why, Err: errors.New("it was not asked again")}
+	if last := lastDoneOf(r.c.before, chatferry.Chats); last != nil {
+		r.mark = last.Done.Watermark
 	}
 	return nil, nil
 }

@@ -38,6 +38,7 @@ type Config struct {
 
 	MemoryLimit   size
 	Lanes         count
+	Phase         choice
 	NewestFirst   toggle
 	MaxBadRecords badLimit
 	Settle        toggle
@@ -45,6 +46,7 @@ type Config struct {
 	CheckSource   toggle
 	Deadline      period // 0: none
 	MinFree       minFree
+	Estimate      text // file of an estimate
 	TakeOver      toggle
 	AccountMoved  toggle
 
@@ -85,6 +87,12 @@ type Config struct {
 	UpgradedTokenFile    text
 	UpgradedTokenCommand text
 
+	NotifyURL           hookURL
+	NotifyCommand       text
+	NotifySecret        Secret
+	NotifySecretFile    text
+	NotifySecretCommand text
+
 	Progress  choice
 	JSON      toggle
 	LogFormat choice
@@ -109,6 +117,7 @@ func defaultConfig() Config {
 
 		MemoryLimit:   512 << 20,
 		Lanes:         count(min(max(runtime.GOMAXPROCS(0), 1), 8)),
+		Phase:         choice{phaseAll, []string{phaseAll, phaseCutover, phaseBackfill}},
 		MaxBadRecords: badLimit{Count: -1, Percent: 1},
 		Settle:        true,
 		MinFree:       minFree{Bytes: 2 << 30, Percent: 5},
@@ -175,6 +184,9 @@ func (c *Config) Validate() error {
 	if since, until := time.Time(c.Since), time.Time(c.Until); !since.IsZero() && !until.IsZero() && !since.Before(until) {
 		return &fieldError{"until", fmt.Errorf("%s is not after since %s", c.Until, c.Since)}
 	}
+	if len(c.Streams) > 0 && len(c.asked()) == 0 {
+		return &fieldError{"phase", fmt.Errorf("%s carries nothing of the streams %s", c.Phase, c.Streams)}
+	}
 	for _, s := range c.Fetch {
 		if s != chatferry.Visitors && s != chatferry.Attachments {
 			return &fieldError{"fetch", fmt.Errorf("%s is not fetched one by one; only visitors and attachments are", s)}
@@ -192,6 +204,13 @@ func (c *Config) Validate() error {
 	}
 	if boolCount(c.UpgradedToken != "", c.UpgradedTokenFile != "", c.UpgradedTokenCommand != "") > 1 {
 		return &fieldError{"upgraded-token-file", errors.New("the token of the upgraded account was given in more than one way; keep one")}
+	}
+	if boolCount(c.NotifySecret != "", c.NotifySecretFile != "", c.NotifySecretCommand != "") > 1 {
+		field := "notify-secret-file"
+		if c.NotifySecretFile == "" {
+			field = "notify-secret-command"
+		}
+		return &fieldError{field, errors.New("the key was given as well in another way; keep one of CHATFERRY_NOTIFY_SECRET, --notify-secret-file and --notify-secret-command")}
 	}
 	return nil
 }

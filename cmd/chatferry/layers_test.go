@@ -95,6 +95,7 @@ func TestEveryOptionInEveryLayer(t *testing.T) {
 		"yes": "true", "incremental": "true", "settle": "true", "keep-retired": "2h", "drop-deleted": "true", "fetch": "visitors,attachments", "rate": "300", "rate-share": "55.5%", "patience": "7m", "overlap": "11m",
 		"s3-endpoint": "https://s3.example", "s3-region": "eu-central-1", "s3-profile": "archive", "s3-path-style": "true", "s3-expected-owner": "123456789012",
 		"s3-encryption": "aws:kms", "s3-kms-key": "alias/chat", "s3-storage-class": "STANDARD_IA", "single-writer": "true", "tmp-dir": "/scratch",
+		"phase": "backfill", "estimate": "/e.json", "notify-url": "https://hooks.example/***", "notify-command": "tell", "notify-secret-file": "/s", "notify-secret-command": "pass show hook",
 		"allow-missing": "agent_events,bans", "token-file": "/t.json", "token-command": "pass show chat",
 	}
 	for _, name := range optionNames() {

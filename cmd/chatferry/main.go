@@ -13,6 +13,7 @@ import (
 	"os"
 	"runtime/debug"
 	"strings"
+	"time"
 
 	"chatferry"
 )
@@ -31,16 +32,28 @@ type app struct {
 	// verdict turns the error with which a run ended into the one that is told; nil leaves it as it is.
 	verdict func(error) error
 	loaded  map[string]*lastLoaded // by the root of a dataset
+
+	notice  *notice   // whom to tell how the call ends; nil: nobody
+	failed  error     // with which it ended
+	told    *result   // what a run said about itself
+	stopped time.Time // when a signal asked for it; zero: none did
 }
 
 // run is the whole program: it returns the exit code.
-func run(ctx context.Context, e *environment) (code int) {
+func run(ctx context.Context, e *environment) int {
 	a := &app{environment: e}
+	code := a.call(ctx)
+	a.tellOthers(ctx, code)
+	return code
+}
+
+// call does what the arguments say.
+func (a *app) call(ctx context.Context) (code int) {
 	root := newRoot(a)
 	command := "chatferry"
 	defer func() {
 		if p := recover(); p != nil {
-			fmt.Fprintf(e.stderr, "chatferry: a fault of the program: %v\n%s", p, debug.Stack())
+			fmt.Fprintf(a.stderr, "chatferry: a fault of the program: %v\n%s", p, debug.Stack())
 			code = exitUnexpected
 		}
 	}()
@@ -51,12 +64,16 @@ func run(ctx context.Context, e *environment) (code int) {
 	if err == nil {
 		return exitDone
 	}
+	if a.notice == nil && cmd != nil && (command == "run" || command == "resume") {
+		a.willTell(cmd) // its flags could not be read
+	}
 	return a.fail(command, err)
 }
 
 // fail tells people, and programs that asked for JSON, why the call did not end well. It returns the exit code.
 func (a *app) fail(command string, err error) int {
 	code, cause := gravest(err)
+	a.failed = err
 	fmt.Fprintln(a.stderr, "chatferry: "+sentence(cause))
 	if !a.printed && a.wantsJSON() {
 		r := result{Command: command, ExitCode: code, Error: resultErrorOf(err)}

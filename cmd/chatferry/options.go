@@ -112,6 +112,10 @@ var options = []option{
 		help: "Shards carried side by side; the default is the number of processors, at most 8",
 	},
 	{
+		name: "phase", class: operation, arg: "PHASE", value: func(c *Config) value { return &c.Phase },
+		help: "cutover: the configuration alone, all of it or nothing; backfill: the rest; all: both",
+	},
+	{
 		name: "newest-first", class: operation, value: func(c *Config) value { return &c.NewestFirst },
 		help: "carry recent history first: the windows of an account from the newest back, the files of a dump from the last name back",
 	},
@@ -138,6 +142,10 @@ var options = []option{
 	{
 		name: "min-free", class: operation, arg: "SIZE|P%", value: func(c *Config) value { return &c.MinFree },
 		help: "stop cleanly, with exit code 3, when less than that is free on the disk of the dataset, or of --tmp-dir",
+	},
+	{
+		name: "estimate", class: operation, arg: "FILE", value: func(c *Config) value { return &c.Estimate },
+		help: "what plan wrote: a run says beforehand whether it will be in time, and at its end what came otherwise; plan writes it",
 	},
 	{
 		name: "take-over", class: local, value: func(c *Config) value { return &c.TakeOver },
@@ -270,6 +278,27 @@ var options = []option{
 	{
 		name: "upgraded-token-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.UpgradedTokenCommand },
 		help: "command that prints the token of the upgraded account",
+	},
+
+	{
+		name: "notify-url", class: local, arg: "URL", value: func(c *Config) value { return &c.NotifyURL },
+		help: "webhook that is told how a run ended; the dataset does not keep it, since such addresses are often secrets",
+	},
+	{
+		name: "notify-command", class: local, arg: "COMMAND", value: func(c *Config) value { return &c.NotifyCommand },
+		help: "command that is given the same on stdin",
+	},
+	{
+		name: "notify-secret", class: local, arg: "SECRET", secret: true, value: func(c *Config) value { return &c.NotifySecret },
+		help: "key by which the webhook is signed",
+	},
+	{
+		name: "notify-secret-file", class: local, arg: "FILE", value: func(c *Config) value { return &c.NotifySecretFile },
+		help: "file with that key; readable by its owner only",
+	},
+	{
+		name: "notify-secret-command", class: local, arg: "CMD", value: func(c *Config) value { return &c.NotifySecretCommand },
+		help: "command that prints that key",
 	},
 
 	{

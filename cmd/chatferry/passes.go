@@ -15,7 +15,7 @@ import (
 
 // shards carries every Shard in scope that is not done, pass by pass, and ends the run when the source is read to its
 // end.
-func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *stopRequest) error {
+func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *stopRequest) (err error) {
 	var source chatferry.Source = c.from
 	for first := true; ; first = false {
 		states, err := run.Shards(ctx)
@@ -32,6 +32,14 @@ func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *sto
 		c.tracker.Plan(w.planned, w.before)
 		c.log.Info("carrying", "shards", len(w.shards), "lanes", c.lanes(), "from", c.From.String())
 		request.look()
+		if first && c.cutsOver() && c.Limit == 0 {
+			held, gerr := c.gather(ctx, w.fresh, request)
+			if gerr != nil {
+				return gerr
+			}
+			defer func() { err = errors.Join(err, held.close()) }()
+			source = held
+		}
 		err = c.t.pipeline(c.settings, c.rules(), source, run, c.watched.observer(c.tracker), w.totals).Run(ctx, w.shards, request.asked)
 		if absent := chatferry.UnavailableStreams(nil); errors.As(err, &absent) {
 			maps.Copy(c.absent, absent)
@@ -54,7 +62,8 @@ func (c *carriage) shards(ctx context.Context, run *checkpoint.Run, request *sto
 // work is what is left to do of a dataset's Shards.
 type work struct {
 	shards  []*chatferry.Shard
-	outside int // Shards of Streams that are not asked for, and not done
+	fresh   []*chatferry.Shard // of shards those of which nothing is committed
+	outside int                // Shards of Streams that are not asked for, and not done
 	totals  chatferry.Books
 	read    map[chatferry.Stream]int64
 	planned []progress.Planned
@@ -83,6 +92,9 @@ func (c *carriage) workOf(states []checkpoint.ShardState) *work {
 		w.before[name] = b
 		if !s.Done && c.absent[name] == nil {
 			w.shards = append(w.shards, &s.Shard)
+			if s.Position == "" {
+				w.fresh = append(w.fresh, &s.Shard)
+			}
 		}
 	}
 	if c.NewestFirst {
@@ -129,11 +141,11 @@ func (c *carriage) nextPass(ctx context.Context, run *checkpoint.Run, request *s
 
 // end closes the books and the run.
 func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) error {
-	if outside > 0 {
+	if outside > 0 && !c.cutsOver() {
 		// The dataset is not complete, so no run-done: the Shards of other Streams are for another run.
 		return &chatferry.Error{
 			Kind: chatferry.KindStopped, Err: fmt.Errorf("the streams asked for are complete, but %d shards of other streams are not", outside),
-			Hint: "run without --streams to carry them over",
+			Hint: "run without --streams and --phase to carry them over",
 		}
 	}
 	if c.replay != nil {
@@ -152,13 +164,19 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 		return err
 	}
 	end := checkpoint.End{Watermark: c.from.watermark(), Verdict: "complete"}
+	if c.cutsOver() {
+		end.Verdict = phaseCutover
+		if last := lastDoneOf(after, chatferry.Chats); last != nil {
+			end.Watermark = last.Done.Watermark // what was proven of the history stays so
+		}
+	}
 	for name, why := range c.absent {
 		if end.Unavailable == nil {
 			end.Unavailable = map[chatferry.Stream]chatferry.Availability{}
 		}
 		end.Unavailable[name] = why.Why
 	}
-	c.aside = sinceDone(after)
+	c.aside = c.sinceDone(after)
 	if c.replay != nil {
 		c.aside = exceptions{quarantined: inQuarantine(after), replayed: true}
 	}
@@ -167,7 +185,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	}
 	c.aside.unproven = c.from.unproven()
 	if !c.aside.none() {
-		end.ExitCode, end.Verdict = exitPartial, "complete-with-exceptions"
+		end.ExitCode, end.Verdict = exitPartial, end.Verdict+"-with-exceptions"
 	}
 	if c.Limit > 0 {
 		end.Verdict = "trial"

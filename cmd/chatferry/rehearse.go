@@ -28,6 +28,7 @@ import (
 type rehearseOptions struct {
 	listen                    string
 	chats, seed, rate         count
+	agents, shortcuts         count   // at least
 	touches, inserts, deletes decimal // an hour
 	speed                     decimal
 	kind                      string
@@ -47,6 +48,8 @@ const (
 	// listFaults is the value of --faults that only tells what faults there are.
 	listFaults = "list"
 	mostSpeed  = 100_000
+	// mostObjects bounds what one answer of the server holds.
+	mostObjects = 100_000
 
 	tellEvery     = 30 * time.Second
 	rehearseGrace = 2 * time.Second
@@ -83,6 +86,8 @@ func newRehearseCommand(a *app) *cobra.Command {
 	f := cmd.Flags()
 	f.Var(&plainFlag{&o.listen, "HOST:PORT"}, "listen", "where to serve; port 0 takes any that is free (default "+rehearseListen+")")
 	f.Var(&numberFlag{&o.chats}, "chats", "chats of the account (default "+strconv.Itoa(rehearseChats)+")")
+	f.Var(&numberFlag{&o.agents}, "agents", "agents of the account, 25 or more (default 25)")
+	f.Var(&numberFlag{&o.shortcuts}, "shortcuts", "shortcuts of the account, 6 or more (default 6)")
 	f.Var(&numberFlag{&o.seed}, "seed", "another number makes another account (default 1)")
 	f.Var(&numberFlag{&o.rate}, "rate", "requests a minute that the account allows, 0 for any number; the default is "+strconv.Itoa(rehearseRate))
 	f.Var(&plainFlag{&o.faults, "RULES"}, "faults", "what goes wrong, and where; or list")
@@ -209,6 +214,8 @@ func (o *rehearseOptions) settle(now func() time.Time) (chatapi.Options, []fault
 	switch {
 	case o.chats > mostChats:
 		return options, nil, usage("", "--chats: the most is %s", progress.Count(mostChats))
+	case max(o.agents, o.shortcuts) > mostObjects:
+		return options, nil, usage("", "--agents, --shortcuts: the most is %s", progress.Count(mostObjects))
 	case o.rate > math.MaxInt32:
 		return options, nil, usage("0 sets no limit", "--rate: %s is too much", progress.Count(int64(o.rate)))
 	case o.speed == 0 || o.speed > mostSpeed:
@@ -275,6 +282,7 @@ func (a *app) rehearse(ctx context.Context, s *settings, o *rehearseOptions) err
 		fmt.Fprintf(a.stderr, "chatferry: everybody who reaches %s can read this account and change its tokens; it holds made-up people only\n",
 			listener.Addr())
 	}
+	served.Agents, served.Shortcuts = int(o.agents), int(o.shortcuts)
 	served.Upgraded = options.Kind == chatapi.Phase4
 	account := rehearsal.New(served)
 	r.supportOwner = account.Support().Owner

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"chatferry"
+	"chatferry/cmd/chatferry/estimate"
 )
 
 // result is what a run says about itself at its end: the one object of --json, and the source of the summary.
@@ -28,6 +29,8 @@ type result struct {
 	Watermark     string                            `json:"watermark,omitempty"`   // every change before it was read; of accounts
 	ElapsedS      float64                           `json:"elapsed_s"`
 	ResumeCommand string                            `json:"resume_command"`
+	Phase         *phaseResult                      `json:"phase,omitempty"`
+	Estimate      *estimate.Comparison              `json:"estimate,omitempty"` // what was planned, against what came
 	// Identities are the agents and departments that were found again in the upgraded account; nil: they were not looked at.
 	Identities map[chatferry.Stream]identityResult `json:"identities,omitempty"`
 	// QuarantineCommand shows the Rejects.

@@ -57,6 +57,7 @@ func newRoot(a *app) *cobra.Command {
 	root.AddCommand(
 		newDemoCommand(a),
 		newDoctorCommand(a),
+		newPlanCommand(a),
 		newRunCommand(a),
 		newRehearseCommand(a),
 		newBenchCommand(a),

@@ -14,11 +14,12 @@ var placeFlags = []string{"s3-endpoint", "s3-region", "s3-profile", "s3-path-sty
 
 // operationFlags are the options of every verb that carries records.
 var operationFlags = []string{
-	"memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "min-free", "take-over",
+	"phase", "memory-limit", "lanes", "newest-first", "max-bad-records", "settle", "keep-retired", "check-source", "deadline", "estimate", "min-free", "take-over",
 	"account-moved",
 	"s3-endpoint", "s3-region", "s3-profile", "s3-path-style", "s3-expected-owner", "s3-encryption", "s3-kms-key", "s3-storage-class",
 	"single-writer", "tmp-dir",
 	"rate", "rate-share", "patience", "overlap", "allow-missing", "token-file", "token-command", "sign-key-file", "listen", "listen-hosts",
+	"notify-url", "notify-command", "notify-secret-file", "notify-secret-command",
 	"progress", "json",
 }
 
@@ -41,9 +42,12 @@ func newRunCommand(a *app) *cobra.Command {
   chatferry run --from s3://dumps/acme --to /data/acme --s3-profile archive
   chatferry run --from s3://dumps/acme --to s3://lake/acme
   chatferry run --from /dumps/acme --to /tmp/trial --limit 1000
+  chatferry run --from zendesk://acme --to /data/acme --phase cutover --deadline 1h
+  chatferry run --from zendesk://acme --to /data/acme --phase backfill --newest-first
   chatferry run --from /dumps/acme --to /data/acme --deadline 55m --progress json --json`,
 		Args: takes(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			a.willTell(cmd)
 			s, err := a.runSettings(cmd)
 			if err != nil {
 				return err
@@ -99,11 +103,14 @@ func newResumeCommand(a *app) *cobra.Command {
 		Use:   "resume [ROOT]",
 		Short: "Go on with a dataset as its last run was told to",
 		Long: "Go on with a dataset where it was stopped or killed. What the last run was told is remembered by the dataset; no " +
-			"flag is needed, but the token of an account is. --from is for a dump that was moved: its files must be the same, below the new place.",
+			"flag is needed, but the token of an account is. --from is for a dump that was moved: its files must be the same, below the new place.\n\n" +
+			"With --incremental, what was read whole before is read again and exchanged where it changed: for a cut-over that is made anew.",
 		Example: `  chatferry resume /data/acme
+  chatferry resume /data/acme --phase backfill
   chatferry resume /data/acme --from /mnt/new-disk/acme --lanes 4`,
 		Args: takes("[ROOT]"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			a.willTell(cmd)
 			s, err := a.resumeSettings(cmd, args)
 			if err != nil {
 				return err
@@ -112,8 +119,7 @@ func newResumeCommand(a *app) *cobra.Command {
 			return a.carry(cmd.Context(), "resume", s)
 		},
 	}
-	addFlag(cmd.Flags(), "from")
-	addFlag(cmd.Flags(), "tickets")
+	addFlags(cmd.Flags(), []string{"from", "incremental", "tickets"})
 	addFlags(cmd.Flags(), operationFlags)
 	addFlags(cmd.Flags(), identityFlags)
 	return cmd

@@ -42,6 +42,26 @@ func (r *stopRequest) stop(cause error) {
 	})
 }
 
+// ends returns a context that ends when the request is made, for work that has nothing to bring to an end first. The caller
+// calls the function it returns once the work is done.
+func (r *stopRequest) ends(ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	ended := make(chan struct{})
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		select {
+		case <-r.asked:
+			cancel(r.cause)
+		case <-ended:
+		}
+	})
+	return ctx, func() {
+		close(ended)
+		watching.Wait()
+		cancel(nil)
+	}
+}
+
 // reason replaces the error with which a run ended because it was asked to by the reason for which it was asked.
 func (r *stopRequest) reason(err error) error {
 	select {
@@ -97,7 +117,7 @@ func (a *app) stoppable(ctx context.Context, deadline time.Duration) (context.Co
 					a.die(sig)
 					return
 				}
-				stopping = true
+				stopping, a.stopped = true, time.Now()
 				fmt.Fprintf(a.stderr, "chatferry: %s: stopping; what is committed stays, a second signal ends at once\n", signalName(sig))
 				request.stop(stopCause("stopped by " + signalName(sig)))
 			}

@@ -71,6 +71,7 @@ type runStatus struct {
 	Host       string     `json:"host"`
 	PID        int        `json:"pid"`
 	Source     string     `json:"source"`
+	Phase      string     `json:"phase,omitempty"` // all, cutover or backfill
 	Begun      time.Time  `json:"begun"`
 	Ended      *time.Time `json:"ended,omitempty"`
 	ExitCode   *int       `json:"exit_code,omitempty"`
@@ -105,9 +106,10 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 	}
 	st.RunID = run.RunID
 	st.Run = &runStatus{
-		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Begun: run.Opened,
+		ID: run.RunID, Tool: run.Tool, Host: run.Host, PID: run.PID, Source: run.Source, Phase: run.Operation["phase"], Begun: run.Opened,
 		LastCommit: lastCommit(d.Shards),
 	}
+	st.Estimate = d.compareLast(run, &st.result)
 	sign, err := d.sign(ctx)
 	if err != nil {
 		return nil, err
@@ -120,10 +122,13 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		st.Run.Ended, st.Run.ExitCode, st.Run.Verdict = &run.DoneAt, &run.Done.ExitCode, run.Done.Verdict
 		st.ElapsedS = seconds(run.DoneAt.Sub(run.Opened))
 		st.State = statusEnded
-		if run.Done.ExitCode == exitDone || run.Done.ExitCode == exitPartial {
-			st.State = statusDone
-		} else {
+		switch {
+		case run.Done.ExitCode != exitDone && run.Done.ExitCode != exitPartial:
 			st.ResumeCommand = a.resumeCommand(d.root, run.Done.ExitCode, st.readTotal(), st.quarantinedTotal())
+		case run.Operation["phase"] == phaseCutover && st.unfinished(run.Done):
+			st.ResumeCommand = a.command("resume", d.root, "--phase", phaseAll)
+		default:
+			st.State = statusDone
 		}
 	case sign != nil && sign.Live:
 		st.State = statusWorking
@@ -136,6 +141,16 @@ func (a *app) status(ctx context.Context, d *dataset) (*status, error) {
 		st.QuarantineCommand = a.command("quarantine", "list", d.root)
 	}
 	return st, nil
+}
+
+// unfinished reports whether a Stream that the source gives is not read to its end.
+func (st *status) unfinished(done *checkpoint.RunDone) bool {
+	for _, w := range st.Work {
+		if w.ShardsDone < w.Shards && done.Unavailable[w.Stream] == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // work adds up the Shards of each Stream.
@@ -204,6 +219,9 @@ func (st *status) write(w io.Writer) error {
 	writeBooks(&b, &st.result)
 	writeTables(&b, &st.result)
 	writePutAside(&b, &st.result)
+	if st.Estimate != nil {
+		writeComparison(&b, st.Estimate)
+	}
 	if st.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", st.ResumeCommand)
 	}
@@ -222,6 +240,10 @@ func (st *status) sentence() string {
 		return fmt.Sprintf("the last run (pid %d on %s) was stopped or killed before the end; what it committed stays",
 			st.Run.PID, printable(st.Run.Host))
 	}
-	return fmt.Sprintf("the last run ended at %s with exit code %d: %s",
-		st.Run.Ended.UTC().Format(runTimesLayout), *st.Run.ExitCode, outcomeMeaning(*st.Run.ExitCode))
+	what := "the last run"
+	if phase := st.Run.Phase; phase == phaseCutover || phase == phaseBackfill {
+		what += ", of the phase " + phase + ","
+	}
+	return fmt.Sprintf("%s ended at %s with exit code %d: %s",
+		what, st.Run.Ended.UTC().Format(runTimesLayout), *st.Run.ExitCode, outcomeMeaning(*st.Run.ExitCode))
 }

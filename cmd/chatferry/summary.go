@@ -29,6 +29,14 @@ func writeSummary(w io.Writer, r *result) error {
 	writeTables(&b, r)
 	writeIdentities(&b, r.Identities)
 	writePutAside(&b, r)
+	if r.Estimate != nil {
+		writeComparison(&b, r.Estimate)
+	}
+	if r.Phase != nil {
+		if text := r.Phase.sentence(r); text != "" {
+			b.WriteString("\n" + text + "\n")
+		}
+	}
 	if r.ResumeCommand != "" {
 		fmt.Fprintf(&b, "\nTo go on:\n  %s\n", r.ResumeCommand)
 	}

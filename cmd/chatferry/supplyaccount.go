@@ -150,7 +150,13 @@ func (a *accountSupply) plan(ctx context.Context, already []checkpoint.ShardStat
 	how.Sweeper = a.sweeper
 	a.source = api.NewSource(a.client, how)
 	a.single = &oneByOne{t: a.c.t, client: a.client}
-	p.Shards = append(p.Shards, a.readAgain(already, next+chatferry.ShardID(len(p.Shards)))...)
+	sides := a.readAgain(already, next+chatferry.ShardID(len(p.Shards)))
+	p.Shards = append(p.Shards, sides...)
+	if bool(a.c.Incremental) && a.c.cutsOver() && len(sides) == 0 {
+		// A cut-over that is made anew holds what the account has now, however far the one before it came.
+		again, err := a.lookFor(ctx, already, "", next+chatferry.ShardID(len(p.Shards)))
+		return append(p.Shards, again...), err
+	}
 	if len(p.Shards) > 0 || last == nil || last.Done == nil {
 		return p.Shards, nil
 	}
@@ -248,11 +254,12 @@ func (a *accountSupply) wait(ctx context.Context, d time.Duration) error {
 
 // streams are those that are asked for and that the API lists.
 func (a *accountSupply) streams() []chatferry.Stream {
-	if len(a.c.Streams) == 0 {
-		return api.Streams()
+	list := slices.Clone([]chatferry.Stream(a.c.Streams))
+	if len(list) == 0 {
+		list = api.Streams()
 	}
-	return slices.DeleteFunc(slices.Clone(a.c.Streams), func(s chatferry.Stream) bool {
-		return s == chatferry.Visitors || s == chatferry.Attachments
+	return slices.DeleteFunc(list, func(s chatferry.Stream) bool {
+		return s == chatferry.Visitors || s == chatferry.Attachments || !a.c.carries(s)
 	})
 }
 

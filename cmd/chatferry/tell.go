@@ -90,11 +90,16 @@ func (c *carriage) tell(runner *progress.Runner, found []chatferry.Doubt, err er
 			r.ResumeCommand = c.resumeCommand(c.t.root, exitTemporary, 0, 0)
 		}
 	}
+	c.tellPhase(r, wrote(c.before, after, c.carries))
+	if after != nil {
+		c.holdAgainst(&dataset{c.t, after}, r)
+	}
 	end := progress.End{ExitCode: r.ExitCode, Outcome: outcomeName(r.ExitCode)}
 	if r.Error != nil {
 		end.Message = r.Error.Message
 	}
 	runner.Finish(end)
+	c.told = r
 	if c.JSON {
 		return errors.Join(err, c.printResult(r))
 	}

@@ -188,12 +188,13 @@ const sealEvery = time.Minute
 // listDump lists the places of --from, without the Streams that are not asked for.
 func (s *settings) listDump(ctx context.Context) (*dump.Listing, error) {
 	l, err := dump.List(ctx, s.From.Texts(), s.openDumpPlace(ctx))
-	if err != nil || len(s.Streams) == 0 {
+	only := s.asked()
+	if err != nil || only == nil {
 		return l, err
 	}
-	l = l.Only(s.Streams...)
+	l = l.Only(only...)
 	if len(l.Files) == 0 {
-		return nil, usage("leave --streams out to see what it holds", "the dump holds nothing of the streams %s", s.Streams)
+		return nil, usage("leave --streams and --phase out to see what it holds", "the dump holds nothing of the streams %s", only)
 	}
 	return l, nil
 }

@@ -117,6 +117,11 @@ func (c *Client) Stats() Stats {
 	}
 }
 
+// Interval is how far apart requests go out at the soonest.
+func (c *Client) Interval() time.Duration {
+	return time.Duration(float64(window) * slack / c.wire.pacer.permitted)
+}
+
 // Close gives idle connections back. No Get may be under way.
 func (c *Client) Close() {
 	if t, ok := c.wire.transport.(interface{ CloseIdleConnections() }); ok {

@@ -177,6 +177,7 @@ func nowhere(roots []*url.URL, found []*failure) error {
 	}
 	switch answered(found[best]) {
 	case 403:
+		e.Err = unauthorised{e.Err}
 		e.Hint = "the token may not read this account: make one with the scope read, as an administrator"
 	case 404:
 		e.Hint = "check the subdomain; a stand-alone account is named zopim:"

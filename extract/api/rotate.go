@@ -206,7 +206,7 @@ func (s *fileToken) renew(ctx context.Context, patient bool) error {
 
 // voided is the error when only a person can get a new pair.
 func (s *fileToken) voided(err error) error {
-	return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "renew the token of", Place: s.path, Err: err, Hint: s.Advice()}
+	return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "renew the token of", Place: s.path, Err: unauthorised{err}, Hint: s.Advice()}
 }
 
 func (s *fileToken) explain(what string, err error) error {

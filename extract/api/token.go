@@ -223,5 +223,13 @@ func (b *bearer) renew(ctx context.Context, refused Secret, why error) error {
 
 // refusal is the error that ends a run whose token is not accepted.
 func (b *bearer) refusal(why error) error {
-	return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "authorise", Err: why, Hint: b.source.Advice()}
+	return &chatferry.Error{Kind: chatferry.KindEnvironment, Op: "authorise", Err: unauthorised{why}, Hint: b.source.Advice()}
 }
+
+// unauthorised marks an error after which nothing works until a person has authorised chatferry anew.
+type unauthorised struct{ error }
+
+func (u unauthorised) Unwrap() error { return u.error }
+
+// NeedsAuthorisation reports whether err says that the account is not read any further with the token that there is.
+func NeedsAuthorisation(err error) bool { return errors.As(err, new(unauthorised)) }

@@ -21,6 +21,8 @@ type Options struct {
 	Duplicates float64
 	// Upgraded gives agents and departments the ids that they have in the upgraded account; all else is the same.
 	Upgraded bool
+	// Agents and Shortcuts are how many there are at least: 25 and 6. The agents beyond those never come to work.
+	Agents, Shortcuts int
 	// Big is how many chats have a history of BigBytes: 0, and 3 MiB.
 	Big      int
 	BigBytes int

@@ -18,6 +18,11 @@ func (a *Account) shortcutRecords() []string {
 		}
 		out = append(out, raw+`}`)
 	}
+	for k := len(out); k < a.o.Shortcuts; k++ {
+		name := quoted(fmt.Sprintf("phrase-%05d", k))
+		out = append(out, fmt.Sprintf(`{"name":%s,"message":"This is answer %d to what customers ask most: it is in stock, and leaves us within two working days.",`+
+			`"options":"","tags":["phrase","batch_%d"],"id":%s,"scope":"all","departments":[],"agents":[]}`, name, k, k/100, name))
+	}
 	return out
 }
 

@@ -90,9 +90,12 @@ func (a *Account) accountRecord() string {
 		`"goals":10,"analytics":%t,"rest_api":%t,"sla":false,"monitoring":true,"chat_reports":true,"agent_reports":true,"email_reports":true,`+
 		`"daily_reports":true,"agent_leaderboard":true,"operating_hours":true,"file_upload":true,"ip_restriction":true,"integrations":true,`+
 		`"support":true,"high_load":true,"unbranding":true,"widget_customization":"full","short_desc":"Premium","long_desc":"Premium, billed yearly"}}`,
-		a.accountKey(), stamp(a.calendar.dayStart(0)-200*day), quoted(owner.first), quoted(owner.last), quoted(owner.email), plan, len(a.agents)+5,
+		a.accountKey(), stamp(a.calendar.dayStart(0)-200*day), quoted(owner.first), quoted(owner.last), quoted(owner.email), plan, len(a.agents)+a.idle()+5,
 		days, full, full)
 }
+
+// idle is how many agents there are beyond those who work.
+func (a *Account) idle() int { return max(0, a.o.Agents-len(a.agents)) }
 
 func (a *Account) agentRecords() []string {
 	var out []string
@@ -129,6 +132,13 @@ func (a *Account) agentRecords() []string {
 		}
 		out = append(out, raw+`}`)
 	}
+	id := a.agents[len(a.agents)-1].id
+	for k := range a.idle() {
+		id += int64(1 + a.hash(domConfig, int64(500+k))%900)
+		out = append(out, fmt.Sprintf(`{"id":%d,"email":"seat.%04d@fernweh.example.com","first_name":"Seat","last_name":"%04d","display_name":"Seat %d",`+
+			`"enabled":true,"roles":{"owner":false,"administrator":false},"departments":[],"create_date":%s,"last_login":null,"login_count":0,`+
+			`"role_id":%d,"enabled_departments":[],"skills":[],"scope":"departments"}`, id, k, k, k, stamp(end-day), a.roles[2].id))
+	}
 	return out
 }
 
@@ -139,6 +149,9 @@ func (a *Account) roleRecords() []string {
 	var out []string
 	for k, role := range a.roles[:a.roleCount()] {
 		members := 0
+		if k == 2 {
+			members = a.idle()
+		}
 		for i := range a.agents {
 			if a.roleOf(i) == k {
 				members++

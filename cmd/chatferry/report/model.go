@@ -64,6 +64,7 @@ type Report struct {
 	WorkedS     float64   `json:"worked_s"` // of all runs, without the pauses between them
 	Trial       bool      `json:"trial,omitempty"`
 	Only        string    `json:"only_streams,omitempty"` // that were asked for, if not all were
+	Phase       string    `json:"phase,omitempty"`        // of the last run: all, cutover or backfill
 
 	Streams    []Stream      `json:"streams"`
 	All        Stream        `json:"all"`

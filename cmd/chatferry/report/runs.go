@@ -80,7 +80,7 @@ func (r *Report) runs(d *checkpoint.Dataset, f *Facts) {
 	}
 	r.Begun, r.Ended = first.Opened.UTC(), end.Ended
 	r.Trial = last.Shaping["limit"] != "" && last.Shaping["limit"] != "0"
-	r.Only = last.Scope["streams"]
+	r.Only, r.Phase = last.Scope["streams"], last.Operation["phase"]
 	for i := range r.Runs {
 		// A run that was taken over may still have written while the next one worked.
 		if i+1 < len(r.Runs) && r.Runs[i].ExitCode == nil && r.Runs[i].Ended.After(r.Runs[i+1].Begun) {

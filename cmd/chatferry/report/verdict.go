@@ -33,6 +33,7 @@ func (r *Report) judge(f *Facts) Verdict {
 	v := Verdict{Exceptions: r.exceptions(), Command: f.Resume}
 	records := count(r.All.Read, "record")
 	complete := "Complete"
+	complete += r.onePhase()
 	if r.Only != "" {
 		complete += " for the streams that were asked for (" + strings.ReplaceAll(r.Only, ",", ", ") + ")"
 	}
@@ -61,6 +62,18 @@ func (r *Report) judge(f *Facts) Verdict {
 		v.Level, v.Sentence = Complete, complete+": each of the "+records+" that were read is accounted for, and the books close."
 	}
 	return v
+}
+
+// onePhase says what is not there at all since the other phase was not run.
+func (r *Report) onePhase() string {
+	configuration := func(s Stream) bool { return s.Name.Configuration() }
+	switch {
+	case r.Phase == "cutover" && !slices.ContainsFunc(r.Streams, func(s Stream) bool { return !configuration(s) }):
+		return " for the cut-over, without the history"
+	case r.Phase == "backfill" && !slices.ContainsFunc(r.Streams, configuration):
+		return " for the backfill, without the configuration"
+	}
+	return ""
 }
 
 // soFar says how much of an unfinished dataset is there.
