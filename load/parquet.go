@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/parquet"
+	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
 	"chatferry"
@@ -39,9 +40,13 @@ func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, err
 	if w, ok := s.writers.Get().(*[]*chunk.Writer); ok {
 		p.columns = *w
 	} else {
+		codec, err := compress.GetCodec(compress.Codecs.Zstd)
+		if err != nil {
+			return nil, err
+		}
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
-			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), pageCodec.Encode, scratch))
+			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), codec.Encode, scratch))
 		}
 	}
 	_, err := io.WriteString(p.sink, parquetMagic)

@@ -14,11 +14,11 @@ import (
 // is a map of the arrow library without a lock, so it is written once, before the first file is opened.
 var registerZstd = sync.OnceFunc(func() {
 	n := runtime.GOMAXPROCS(0)
-	pageCodec.encoders, pageCodec.decoders = make(chan pooledEncoder, n), make(chan *zstd.Decoder, n)
-	compress.RegisterCodec(compress.Codecs.Zstd, &pageCodec)
+	compress.RegisterCodec(compress.Codecs.Zstd, &zstdCodec{
+		encoders: make(chan pooledEncoder, n),
+		decoders: make(chan *zstd.Decoder, n),
+	})
 })
-
-var pageCodec zstdCodec
 
 // zstdCodec compresses and decompresses pages with cached coders. Every encoder works with one goroutine, the caller's,
 // so its output is a function of its input.

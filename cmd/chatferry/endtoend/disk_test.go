@@ -58,7 +58,7 @@ func TestDumpThatIsNotAsItWas(t *testing.T) {
 		{"folder gone", func() error { return os.RemoveAll(filepath.Join(r.dump, "chats")) }, 8, "chats"},
 	} {
 		root := filepath.Join(t.TempDir(), "out")
-		if e := r.run(t, root, fmt.Sprintf("kill:%d", r.ops*2/3)); e.signal == 0 {
+		if e := r.run(t, root, fmt.Sprintf("kill:%d", r.ops/2)); e.signal == 0 {
 			t.Fatalf("%s: the first run was not killed: %s", c.name, e.stderr)
 		}
 		if err := c.spoil(); err != nil {
