@@ -49,6 +49,13 @@ func (d *deepened) write(b *strings.Builder) {
 	fmt.Fprintf(b, "  %s of %s, each decoded again and held against its rows and columns, the ledger or the quarantine\n\n",
 		countOf(all, "record"), countOf(d.Parts, "part"))
 	writeColumns(b, rows, 1, 8)
+	var ruled int64
+	for _, t := range d.Streams {
+		ruled += t.ByRule
+	}
+	if ruled > 0 {
+		fmt.Fprintf(b, "%s out of quarantine by a rule, which changed their values: they are not compared.\n", countOf(ruled, "record")+" came")
+	}
 	if d.Recounted > 0 {
 		fmt.Fprintf(b, "%s counted again by cutting the files in another way", countOf(d.Recounted, "record"))
 		if d.Uncounted > 0 {

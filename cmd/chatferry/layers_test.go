@@ -96,6 +96,9 @@ func TestEveryOptionInEveryLayer(t *testing.T) {
 		"s3-endpoint": "https://s3.example", "s3-region": "eu-central-1", "s3-profile": "archive", "s3-path-style": "true", "s3-expected-owner": "123456789012",
 		"s3-encryption": "aws:kms", "s3-kms-key": "alias/chat", "s3-storage-class": "STANDARD_IA", "single-writer": "true", "tmp-dir": "/scratch",
 		"phase": "backfill", "estimate": "/e.json", "notify-url": "https://hooks.example/***", "notify-command": "tell", "notify-secret-file": "/s", "notify-secret-command": "pass show hook",
+		"message-suspects": "quarantine", "tickets": "/tickets.csv", "account-moved": "true", "fill-identities": "true", "upgraded": "zendesk://acme", "agent-map": "/agents.csv",
+		"department-map": "/departments.csv", "upgraded-token-file": "/u.json", "upgraded-token-command": "pass show upgraded",
+		"sign-key-file": "/key.pem", "listen": "127.0.0.1:9090", "listen-hosts": "ferry.example",
 		"allow-missing": "agent_events,bans", "token-file": "/t.json", "token-command": "pass show chat",
 	}
 	for _, name := range optionNames() {
@@ -201,6 +204,12 @@ func TestTheClassOfEveryOption(t *testing.T) {
 	c.Token = "hunter2"
 	if _, ok := c.fields(shaping)["drop-deleted"]; ok {
 		t.Error("a switch that is off is part of the dataset's shape; one that comes with a new version would change it")
+	}
+	if _, ok := c.fields(shaping)["message-suspects"]; ok {
+		t.Error("a choice that stands at its default is part of the dataset's shape")
+	}
+	if err := c.MessageSuspects.Set("exclude"); err != nil {
+		t.Fatal(err)
 	}
 	for i := range options {
 		if o := &options[i]; o.isSwitch() {

@@ -187,6 +187,9 @@ func TestVerifySeesThroughForgedReplays(t *testing.T) {
 	name := p.names(func(n string) bool { return strings.HasPrefix(n, "_chatferry/replayed/") })[0]
 	b := editReject(t, p.get(name), rand.New(rand.NewPCG(seed, 1)), func(r map[string]any) { r["offset"] = r["offset"].(float64) + 1 })
 	p.put(name, b)
+	for _, certificate := range p.certificates() {
+		p.put(certificate, nil)
+	}
 	prev := chatferry.SHA256(sha256.Sum256(p.get(formatFile)))
 	for _, record := range p.names(func(n string) bool { return path.Dir(n) == "_chatferry/log/dataset" }) {
 		r, err := checkpoint.DecodeRecord(p.get(record))

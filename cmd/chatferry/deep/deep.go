@@ -44,6 +44,7 @@ type comparison struct {
 	shards map[chatferry.ShardID]*checkpoint.ShardState
 	parts  map[checkpoint.PartID]*checkpoint.PartState
 	last   map[chatferry.ShardID]uint64 // the number of the last Part
+	ruled  map[string]bool              // files of records that left the quarantine by a rule
 	found  findings
 
 	mu          sync.Mutex
@@ -62,7 +63,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	}
 	c := &comparison{
 		o: o, shards: map[chatferry.ShardID]*checkpoint.ShardState{}, parts: map[checkpoint.PartID]*checkpoint.PartState{},
-		last: map[chatferry.ShardID]uint64{}, torn: map[chatferry.ShardID]tearing{}, cut: map[chatferry.ShardID]chatferry.Tally{},
+		last: map[chatferry.ShardID]uint64{}, ruled: map[string]bool{}, torn: map[chatferry.ShardID]tearing{}, cut: map[chatferry.ShardID]chatferry.Tally{},
 	}
 	c.found.report = Report{Streams: map[chatferry.Stream]Tally{}, Elsewhere: []chatferry.Stream{}, Differences: []Difference{}}
 	c.know()
@@ -88,8 +89,18 @@ func (c *comparison) workers() int {
 	return max(1, min(runtime.GOMAXPROCS(0), int(c.o.MemoryLimit/workerMemory)))
 }
 
-// know takes in which Shards are of this source, and their Parts.
+// know takes in which Shards are of this source, and their Parts, and where records lie as they were before a rule.
 func (c *comparison) know() {
+	for _, r := range c.o.Dataset.Replaces() {
+		if r.Rule == nil || !r.Done {
+			continue
+		}
+		for i := range r.Add {
+			if r.Add[i].Kind == chatferry.FileReplayed {
+				c.ruled[r.Add[i].Name] = true
+			}
+		}
+	}
 	for i := range c.o.Dataset.Shards {
 		s := &c.o.Dataset.Shards[i]
 		if len(s.Shard.Files) == 0 || !slices.Contains(c.o.Streams, s.Shard.Stream) {

@@ -13,7 +13,8 @@
 //	aside       the records of the ledger and of the quarantine, with their SHA-256
 //	source      the same range of the dump, cut into records by package dump and decoded by encoding/json or encoding/csv: a
 //	            record must be one of the above, with the same SHA-256 and, of a row, the same value. What is left over
-//	            then, the source has not
+//	            then, the source has not. A row that a rule changed on its way out of quarantine has the SHA-256 of
+//	            the source and the values of the rule: it is counted, not compared
 //	tell        of what differs, the rows are read once more, to name the fields
 //
 // A Part that was moved into other files, or joined with others, keeps the columns that say where its rows were read, so

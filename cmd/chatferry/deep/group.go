@@ -43,6 +43,7 @@ type group struct {
 	*comparison
 	verify.Group
 	entries map[place]entry
+	ruled   map[place]bool   // records that a rule changed before they were converted
 	doubts  map[place]*doubt // records of the source whose rows differ
 	held    int              // bytes of doubts
 }
@@ -59,7 +60,7 @@ const roomForDoubts = 2 << 20
 
 // compareGroup reads what a group of files holds, and then the source of the same Parts.
 func (c *comparison) compareGroup(ctx context.Context, w *walker, of verify.Group) error {
-	g := &group{comparison: c, Group: of, entries: map[place]entry{}, doubts: map[place]*doubt{}}
+	g := &group{comparison: c, Group: of, entries: map[place]entry{}, ruled: map[place]bool{}, doubts: map[place]*doubt{}}
 	for _, stream := range g.streams() {
 		if err := rebuild(ctx, c.o.Files, stream, g.Files, nil, g.row); err != nil {
 			return err
@@ -142,6 +143,11 @@ func (g *group) aside(ctx context.Context, f *checkpoint.InventoryFile) error {
 			e := entry{what: quarantined, code: codeOf(r.Code)}
 			copy(e.raw[:], r.RawSHA256[:])
 			g.put(place{r.Shard, r.Offset}, e)
+		})
+	case chatferry.FileReplayed:
+		return eachReject(ctx, g.o.Files, f.Name, func(r *chatferry.Reject) {
+			g.tear(r.Shard, r.Code)
+			g.ruled[place{r.Shard, r.Offset}] = g.ruled[place{r.Shard, r.Offset}] || g.comparison.ruled[f.Name]
 		})
 	}
 	return nil
@@ -250,6 +256,10 @@ func (g *group) record(s *chatferry.Shard, r *chatferry.Record, header []byte, t
 	delete(g.entries, p)
 	d := Difference{Kind: Changed, Stream: s.Stream, Place: s.Place(r.Offset)}
 	same := bytes.Equal(e.raw[:], sum[:len(e.raw)])
+	if e.what == row && same && g.ruled[p] && !e.flaw {
+		t.ByRule++ // its values are those of the rule; that it is in the log, verify shows
+		return
+	}
 	if e.what == row && r.Fault == nil {
 		v, err := valueOf(s.Stream, raw, header)
 		switch {

@@ -57,7 +57,8 @@ func (d *Difference) String() string {
 type Tally struct {
 	Source      int64 `json:"source"` // records that the source has
 	Bytes       int64 `json:"bytes"`
-	Equal       int64 `json:"equal"` // rows that were compared value by value, without a difference
+	Equal       int64 `json:"equal"`           // rows that were compared value by value, without a difference
+	ByRule      int64 `json:"changed_by_rule"` // rows of records that came out of quarantine by a rule, which has changed them
 	Quarantined int64 `json:"quarantined"`
 	Excluded    int64 `json:"excluded"`
 	Superseded  int64 `json:"superseded"`
@@ -70,6 +71,7 @@ func (t *Tally) add(o Tally) {
 	t.Source += o.Source
 	t.Bytes += o.Bytes
 	t.Equal += o.Equal
+	t.ByRule += o.ByRule
 	t.Quarantined += o.Quarantined
 	t.Excluded += o.Excluded
 	t.Superseded += o.Superseded

@@ -37,6 +37,8 @@ const (
 	// An export is swept at least twice, or once if --overlap is 0: a page, and the proof that there is no other.
 	sweeps        = 2
 	sweepRequests = 2
+	// A run asks before it reads and after it what kind the account is.
+	kindRequests = 2
 
 	// localSeconds is what a run does on this machine for each Shard of the configuration.
 	localSeconds = 0.02
@@ -97,7 +99,7 @@ func Account(ctx context.Context, o AccountOptions) (*Estimate, error) {
 		return nil, err
 	}
 	s.e.Account = plan.Account
-	cut := chain{requests: o.Dialled + int64(plan.Requests)}
+	cut := chain{requests: o.Dialled + int64(plan.Requests) + kindRequests}
 	if err := s.configuration(ctx, plan); err != nil {
 		return nil, err
 	}
@@ -110,7 +112,7 @@ func Account(ctx context.Context, o AccountOptions) (*Estimate, error) {
 		if plan, err = s.plan(ctx, grown); err != nil {
 			return nil, err
 		}
-		head.requests = o.Dialled + int64(plan.Requests)
+		head.requests = o.Dialled + int64(plan.Requests) + kindRequests
 		if err := s.history(ctx, plan); err != nil {
 			return nil, err
 		}
