@@ -20,6 +20,7 @@ type Reader struct {
 	rep     []byte
 	numbers []uint32
 	strings [][]byte // the dictionary
+	met     []bool   // which of its strings
 }
 
 // NewReader returns a Reader.
@@ -32,7 +33,7 @@ var errEarly = errors.New("a page ends early")
 func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, error) {
 	r.print.take()
 	r.bounds.reset()
-	r.strings = r.strings[:0]
+	r.strings, r.met = r.strings[:0], r.met[:0]
 	for pages.Next() {
 		var err error
 		switch p := pages.Page().(type) {
@@ -49,6 +50,13 @@ func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, err
 	}
 	if err := pages.Err(); err != nil {
 		return Print{}, err
+	}
+	if c.Bounds {
+		for i, met := range r.met {
+			if met {
+				r.bounds.bytes(r.strings[i])
+			}
+		}
 	}
 	out := r.print.take()
 	if err := r.bounds.compare(c, out.Cells-out.Present, s); err != nil {
@@ -69,6 +77,7 @@ func (r *Reader) dictionary(c Column, p *file.DictionaryPage) error {
 		r.strings = append(r.strings, b[4:4+n]) // the page stays in memory as long as this refers to it
 		b = b[4+n:]
 	}
+	r.met = append(r.met, make([]bool, len(r.strings)-len(r.met))...)
 	if len(r.strings) != int(p.NumValues()) {
 		return fmt.Errorf("a dictionary of %d strings instead of %d", len(r.strings), p.NumValues())
 	}
@@ -99,13 +108,14 @@ func (r *Reader) data(c Column, p *file.DataPageV1) error {
 	if err != nil {
 		return err
 	}
-	v, err := r.values(c, parquet.Encoding(p.Encoding()), b, present)
+	encoding := parquet.Encoding(p.Encoding())
+	v, err := r.values(c, encoding, b, present)
 	if err != nil {
 		return err
 	}
 	r.print.cells += int64(n)
 	r.print.add(&v)
-	if c.Bounds {
+	if c.Bounds && encoding == parquet.Encodings.Plain { // those of the dictionary are bounded once
 		r.bounds.add(c.Kind, &v)
 	}
 	return nil
@@ -228,6 +238,7 @@ func (r *Reader) numbered(v *values, b []byte) (err error) {
 		if int(n) >= len(r.strings) {
 			return fmt.Errorf("number %d of a dictionary of %d strings", n, len(r.strings))
 		}
+		r.met[n] = true
 		text = append(text, r.strings[n]...)
 		lengths = append(lengths, uint32(len(r.strings[n])))
 	}
