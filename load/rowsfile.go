@@ -114,6 +114,7 @@ func (f *rowsFile) writeBeside(g *errgroup.Group, rec arrow.Record) error {
 	if err := f.checkSchema(rec); err != nil {
 		return err
 	}
+	countNulls(rec.Columns())
 	named := func(err error) error {
 		if err != nil {
 			return fmt.Errorf("table %s: %w", f.to.Table, err)
@@ -123,6 +124,16 @@ func (f *rowsFile) writeBeside(g *errgroup.Group, rec arrow.Record) error {
 	g.Go(func() error { return named(f.w.write(rec)) })
 	g.Go(func() error { return named(f.written.add(rec, f.entries)) })
 	return nil
+}
+
+// countNulls has arrow count the nulls of arrays that are slices, which it does at the first call and without a lock.
+func countNulls(columns []arrow.Array) {
+	for _, c := range columns {
+		c.NullN()
+		if list, ok := c.(*array.List); ok {
+			list.ListValues().NullN()
+		}
+	}
 }
 
 func (f *rowsFile) checkSchema(rec arrow.Record) error {
