@@ -125,6 +125,10 @@ func TestUpgradeWhileReading(t *testing.T) {
 		if e := v.program(t.Context(), "verify", v.root); e.code != exitDone {
 			t.Errorf("seed %d: exit code %d: %s%s", seed, e.code, e.stdout, e.stderr)
 		}
+		// What was read before the upgrade has other ids than the account gives now, which is no difference.
+		if d, e := v.deepened(); e.code != exitDone || d.Deep == nil || d.Deep.Account == nil || d.Deep.Account.Renumbered == 0 || d.Deep.Account.Equal == 0 {
+			t.Errorf("seed %d: exit code %d: %s%s", seed, e.code, e.stdout, e.stderr)
+		}
 	})
 }
 

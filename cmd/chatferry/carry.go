@@ -148,6 +148,11 @@ func (c *carriage) run(ctx context.Context, request *stopRequest) ([]chatferry.D
 	if err := watch.check(); err != nil {
 		return nil, err
 	}
+	if before != nil {
+		if err := c.t.notCut(ctx, before); err != nil {
+			return nil, err
+		}
+	}
 	added, err := c.plan(ctx)
 	if err != nil {
 		return nil, err
@@ -299,8 +304,15 @@ func (c *carriage) runOpen() checkpoint.RunOpen {
 	}
 	within := c.fields(scope)
 	c.from.standing().tell(within)
+	how := c.fields(operation)
+	if c.rests() && c.before != nil { // it carries nothing, and leaves the next run the phase of the last
+		runs := c.before.Runs()
+		if phase, ok := runs[len(runs)-1].Operation["phase"]; ok {
+			how["phase"] = phase
+		}
+	}
 	return checkpoint.RunOpen{
 		RunID: c.runID, Tool: programVersion().Version, Source: c.sourceText(), Host: host, PID: os.Getpid(),
-		Shaping: c.shape(), Scope: within, Operation: c.fields(operation),
+		Shaping: c.shape(), Scope: within, Operation: how,
 	}
 }

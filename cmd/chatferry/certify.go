@@ -124,6 +124,25 @@ func (t *target) certificate(ctx context.Context, d *checkpoint.Dataset, n uint6
 	return certificate.New(was, rejects)
 }
 
+// notCut returns an error of KindIncompatible if the end of the dataset's log was removed: a certificate names a record that
+// is not there. To go on over it would make the loss last.
+func (t *target) notCut(ctx context.Context, d *checkpoint.Dataset) error {
+	there, err := checkpoint.Certified(ctx, t.logs)
+	last := slices.Max(append(there, 0))
+	if err != nil || last <= d.Records() {
+		return err
+	}
+	// A live run may have come to its end since d was read.
+	if d, err = t.load(ctx); err != nil || d == nil || last <= d.Records() {
+		return err
+	}
+	return &chatferry.Error{
+		Kind: chatferry.KindIncompatible, Op: "read the log of the dataset", Place: t.root,
+		Err:  fmt.Errorf("it ends with record %d, but the dataset holds the certificate of record %d: the end of the log was removed", d.Records(), last),
+		Hint: "put the records back from a backup; nothing was changed",
+	}
+}
+
 // rejects counts what is in quarantine by Stream and code.
 func (t *target) rejects(ctx context.Context, d *checkpoint.Dataset) (certificate.Rejects, error) {
 	rejects := certificate.Rejects{}

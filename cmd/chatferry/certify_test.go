@@ -342,3 +342,40 @@ func writeFile(t *testing.T, name string, b []byte) {
 		t.Fatal(err)
 	}
 }
+
+// A run does not go on over a log whose end was removed: it would write the loss down for good.
+func TestRunRefusesACutLog(t *testing.T) {
+	const seed = 3
+	dir := t.TempDir()
+	p := newProving(t, seed, filepath.Join(dir, "dump"), filepath.Join(dir, "data"))
+	provingDump(t, seed, p.dump)
+	p.run()
+	records := p.names(func(n string) bool { return path.Dir(n) == "_chatferry/log/dataset" })
+	slices.Sort(records)
+	p.put(records[len(records)-1], nil)
+	before := p.virtual.files()
+	p.runs([]int{exitIncompatible})
+	p.carries([]int{exitIncompatible}, "compact", p.root)
+	if after := p.virtual.files(); len(after) != len(before) {
+		t.Errorf("seed %d: %d files became %d", seed, len(before), len(after))
+	}
+}
+
+// Joining files carries nothing, so that the next run keeps to the phase of the last that did.
+func TestCompactLeavesThePhase(t *testing.T) {
+	const seed = 4
+	dir := t.TempDir()
+	p := newProving(t, seed, filepath.Join(dir, "dump"), filepath.Join(dir, "data"))
+	provingDump(t, seed, p.dump)
+	p.run("--phase", "cutover")
+	p.carries(whole, "compact", p.root)
+	p.carries(whole, "resume", p.root)
+	if n := len(p.names(func(n string) bool { return strings.HasPrefix(n, "tables/chats/") })); n > 0 {
+		t.Errorf("seed %d: resume behind compact carried the history: %d files", seed, n)
+	}
+	p.carries(whole, "resume", p.root, "--phase", "backfill")
+	if n := len(p.names(func(n string) bool { return strings.HasPrefix(n, "tables/chats/") })); n == 0 {
+		t.Errorf("seed %d: the backfill carried no chats", seed)
+	}
+	p.mustBeSound()
+}

@@ -7,6 +7,7 @@ import (
 
 	"chatferry"
 	"chatferry/cmd/chatferry/deep"
+	"chatferry/cmd/chatferry/identity"
 	"chatferry/cmd/chatferry/verify"
 	"chatferry/extract/api"
 )
@@ -35,7 +36,7 @@ func (v *deepened) account(ctx context.Context, c *carriage, from *accountSupply
 		return err
 	}
 	o := deep.AccountOptions{
-		Dataset: c.before, Files: c.t.store, Account: audit, Mark: markOf(c, chats), Refetch: int(f.refetch), Seed: uint64(f.seed),
+		Dataset: c.before, Files: c.t.store, Account: audit, Mark: markOf(c, chats), Refetch: int(f.refetch), Seed: uint64(f.seed), Moved: identity.SidesOf(c.before).Last() > 0,
 		Progress: func(done, total int64) { shown.draw(verify.Progress{Step: "account", Done: done, Total: total}) },
 	}
 	if o.Seed == 0 {

@@ -34,6 +34,10 @@ func (d *deepened) write(b *strings.Builder) {
 	}
 	rows := [][]string{{"STREAM", "IN THE SOURCE", "EQUAL", "QUARANTINED", "EXCLUDED", "SUPERSEDED", "MISSING", "EXTRA", "CHANGED"}}
 	var all int64
+	ruled := d.ruled()
+	if ruled > 0 {
+		rows[0] = append(rows[0], "BY RULE")
+	}
 	for _, name := range chatferry.Streams() {
 		t, ok := d.Streams[name]
 		if !ok {
@@ -44,15 +48,14 @@ func (d *deepened) write(b *strings.Builder) {
 		for _, n := range []int64{t.Source, t.Equal, t.Quarantined, t.Excluded, t.Superseded, t.Missing, t.Extra, t.Changed} {
 			row = append(row, progress.Count(n))
 		}
+		if ruled > 0 {
+			row = append(row, progress.Count(t.ByRule))
+		}
 		rows = append(rows, row)
 	}
 	fmt.Fprintf(b, "  %s of %s, each decoded again and held against its rows and columns, the ledger or the quarantine\n\n",
 		countOf(all, "record"), countOf(d.Parts, "part"))
-	writeColumns(b, rows, 1, 8)
-	var ruled int64
-	for _, t := range d.Streams {
-		ruled += t.ByRule
-	}
+	writeColumns(b, rows, 1, len(rows[0])-1)
 	if ruled > 0 {
 		fmt.Fprintf(b, "%s out of quarantine by a rule, which changed their values: they are not compared.\n", countOf(ruled, "record")+" came")
 	}
@@ -95,4 +98,7 @@ func (d *deepened) writeAccount(b *strings.Builder) {
 	}
 	line("%s asked for again (--seed %d): %s equal value by value, %s newer at the source, %s deleted there",
 		countOf(a.Refetched, "chat"), a.Seed, progress.Count(a.Equal), progress.Count(a.Newer), progress.Count(a.Gone))
+	if a.Renumbered > 0 {
+		line("%s differ in the ids of agents and departments alone, which the upgrade has changed", countOf(a.Renumbered, "chat"))
+	}
 }

@@ -196,7 +196,7 @@ func (d *deepened) verdict(root string) error {
 	if d.differences() == 0 {
 		return nil
 	}
-	hint := "keep the dataset and the source as they are, and report this: the files are what was written, but not what was read"
+	hint := "look whether the source was changed or damaged since it was read; if it was not, keep both as they are and report this"
 	if d.Account != nil {
 		hint = "call run --incremental, and this again; what is named then too, report"
 	}
@@ -212,6 +212,14 @@ func differ(n int64) string {
 	return progress.Count(n) + " things differ"
 }
 
+// ruled counts the records that came out of quarantine by a rule.
+func (d *deepened) ruled() (n int64) {
+	for _, t := range d.Streams {
+		n += t.ByRule
+	}
+	return n
+}
+
 // sentence is the outcome in words.
 func (d *deepened) sentence(v *verified) string {
 	switch {
@@ -219,6 +227,8 @@ func (d *deepened) sentence(v *verified) string {
 		return differ(d.differences()) + " from the source"
 	case d.Account != nil:
 		return "whole, and what was asked of the account agrees with it"
+	case d.ruled() > 0:
+		return "whole, and every value of the source stands in it but those that a rule changed (" + countOf(d.ruled(), "record") + ")"
 	case d.sampled:
 		return "of the files that were read, every value of the source stands in the dataset"
 	case !v.Complete || d.Waiting > 0:

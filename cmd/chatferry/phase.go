@@ -100,7 +100,7 @@ type phaseResult struct {
 
 // tellPhase adds to a result what there is to say about the phase. written is whether this run committed anything.
 func (c *carriage) tellPhase(r *result, written bool) {
-	if c.Phase.String() == phaseAll || c.compacts() {
+	if c.Phase.String() == phaseAll || c.rests() {
 		return
 	}
 	p := &phaseResult{Name: c.Phase.String(), Written: written}

@@ -33,6 +33,7 @@ type AccountOptions struct {
 	Refetch int  // how many chats are asked for again
 	Seed    uint64
 
+	Moved    bool                    // some of the dataset was read before the account was upgraded or moved
 	Progress func(done, total int64) // months counted, then chats asked for; nil: none
 }
 
@@ -56,6 +57,8 @@ type AccountReport struct {
 	Equal     int64  `json:"chats_equal"`
 	Newer     int64  `json:"chats_newer"` // changed since Mark
 	Gone      int64  `json:"chats_gone"`  // deleted since
+	// Renumbered chats differ in the ids of agents and departments alone, which the upgrade has changed.
+	Renumbered int64 `json:"chats_renumbered"`
 }
 
 // Reason explains why counts do not agree. Reasons are documented API: they are never renamed.

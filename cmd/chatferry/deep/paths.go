@@ -21,34 +21,58 @@ func (p *paths) add(path string) {
 	}
 }
 
+// upgradedIDs end the paths of values that an upgrade changes; the nick of an agent is "agent:" and the id.
+var upgradedIDs = regexp.MustCompile(`(^|\.)(agent_ids\[\d+\]|agent_id|department_id|prev_department_id|nick)$`)
+
+// onlyRenumbered reports whether two chats differ in ids of agents and departments, and in nothing else.
+func onlyRenumbered(a, b *value) bool {
+	other := false
+	walkDifferences(a, b, "", func(path string) bool {
+		other = other || !upgradedIDs.MatchString(path)
+		return !other
+	})
+	return !other
+}
+
 // compare adds where two values differ: a member or element that one lacks, or a value that is another.
 func (p *paths) compare(a, b *value, path string) {
-	if len(*p) == mostPaths {
-		return
-	}
+	walkDifferences(a, b, path, func(path string) bool {
+		p.add(path)
+		return len(*p) < mostPaths
+	})
+}
+
+// walkDifferences calls each with where two values differ, until it returns false, and reports whether it never did.
+func walkDifferences(a, b *value, path string, each func(path string) bool) bool {
 	switch {
 	case a == nil || b == nil || a.kind != b.kind:
-		p.add(path)
+		return each(path)
 	case a.kind == '{':
 		for i, name := range a.names {
-			p.compare(a.items[i], b.member(name), below(path, name))
+			if !walkDifferences(a.items[i], b.member(name), below(path, name), each) {
+				return false
+			}
 		}
 		for i, name := range b.names {
-			if a.member(name) == nil || slices.Index(b.names, name) != i {
-				p.add(below(path, name))
+			if (a.member(name) == nil || slices.Index(b.names, name) != i) && !each(below(path, name)) {
+				return false
 			}
 		}
 	case a.kind == '[':
 		for i := range max(len(a.items), len(b.items)) {
+			at := path + "[" + strconv.Itoa(i) + "]"
 			if i >= len(a.items) || i >= len(b.items) {
-				p.add(path + "[" + strconv.Itoa(i) + "]")
-				continue
+				if !each(at) {
+					return false
+				}
+			} else if !walkDifferences(a.items[i], b.items[i], at, each) {
+				return false
 			}
-			p.compare(a.items[i], b.items[i], path+"["+strconv.Itoa(i)+"]")
 		}
 	case a.fingerprint() != b.fingerprint():
-		p.add(path)
+		return each(path)
 	}
+	return true
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,63}$`)
