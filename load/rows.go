@@ -95,9 +95,6 @@ func (r *RowReader) Groups() []int64 {
 	return groups
 }
 
-// Group is the index of the row group that the last record came from.
-func (r *RowReader) Group() int { return r.group }
-
 // Next returns the next rows, which the caller releases, and io.EOF after the last.
 func (r *RowReader) Next() (rec arrow.Record, err error) {
 	err = recovered(func() error {
