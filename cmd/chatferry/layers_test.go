@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"chatferry"
+	"chatferry/cmd/chatferry/notify"
 )
 
 // resolveWith resolves layers given as texts.
@@ -242,5 +244,14 @@ func TestTheClassOfEveryOption(t *testing.T) {
 	c.PageSize = 1
 	if err := c.Validate(); !errors.As(err, &f) || f.field != "page-size" {
 		t.Errorf("%v", err)
+	}
+}
+
+// No command that is told of a run is given a secret of it, whichever option comes next.
+func TestCommandsAreGivenNoSecret(t *testing.T) {
+	for i := range options {
+		if name := envPrefix + strings.ToUpper(strings.ReplaceAll(options[i].name, "-", "_")); options[i].secret && !slices.Contains(notify.Withheld, name) {
+			t.Errorf("%s is not withheld", name)
+		}
 	}
 }

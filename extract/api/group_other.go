@@ -4,5 +4,5 @@ package api
 
 import "os/exec"
 
-// ownGroup leaves it to the command to end what it started.
-func ownGroup(*exec.Cmd) {}
+// OwnGroup leaves it to the command to end what it started.
+func OwnGroup(*exec.Cmd) {}

@@ -115,7 +115,7 @@ func (s *commandToken) run(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(limited, "sh", "-c", s.line)
 	cmd.Stdout, cmd.Stderr = &out, &said
 	cmd.WaitDelay = 5 * time.Second
-	ownGroup(cmd)
+	OwnGroup(cmd)
 	err := cmd.Run()
 	switch {
 	case ctx.Err() != nil:

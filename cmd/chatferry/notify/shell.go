@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"chatferry/extract/api"
 )
 
 const (
@@ -20,8 +22,11 @@ const (
 	mostWords   = 200 // of a complaint that is quoted
 )
 
-// secretNames are the variables that no command is given: it needs none of them, and what it prints may be kept.
-var secretNames = []string{"CHATFERRY_TOKEN", "CHATFERRY_NOTIFY_SECRET", "CHATFERRY_NOTIFY_URL"}
+// Withheld are the variables that no command is given: it needs none of them, and what it prints may be kept. A test of the
+// program holds them against its options.
+var Withheld = []string{
+	"CHATFERRY_TOKEN", "CHATFERRY_UPGRADED_TOKEN", "CHATFERRY_SIGN_KEY", "CHATFERRY_NOTIFY_SECRET", "CHATFERRY_NOTIFY_URL",
+}
 
 // shell has `sh -c` run a line with input on stdin and returns what it printed. When ctx ends it dies with all that it started.
 func shell(ctx context.Context, line string, input []byte) ([]byte, error) {
@@ -31,11 +36,11 @@ func shell(ctx context.Context, line string, input []byte) ([]byte, error) {
 	cmd.WaitDelay = drainWithin
 	for _, v := range os.Environ() {
 		name, _, _ := strings.Cut(v, "=")
-		if !slices.Contains(secretNames, name) {
+		if !slices.Contains(Withheld, name) {
 			cmd.Env = append(cmd.Env, v)
 		}
 	}
-	ownGroup(cmd)
+	api.OwnGroup(cmd)
 	err := cmd.Run()
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
