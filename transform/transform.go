@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"chatferry"
+	"chatferry/checkpoint/sums"
 )
 
 // Options shape what a Transformer does with records.
@@ -42,6 +43,8 @@ type Transformer struct {
 	chat    suspectColumns
 	csv     csvReader
 	clean   []byte // a record without its secrets
+	raws    [][]byte
+	sums    [][sums.Size]byte // of the records of the Page
 }
 
 var _ chatferry.Transformer = (*Transformer)(nil)
@@ -84,8 +87,9 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	if t.stream.CSV() {
 		t.csv.readHeader(p.Header)
 	}
+	t.sum(p)
 	for i := range p.Records {
-		t.record(b, p, &p.Records[i])
+		t.record(b, p, &p.Records[i], t.sums[i])
 	}
 	t.decoder.reset(nil) // it must not keep the Page's memory
 	for i, table := range t.stream.Tables() {
@@ -97,14 +101,31 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	return b, nil
 }
 
-// record converts one record and enters it in the books.
-func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry.Record) {
+// sum takes the SHA-256 of all records of the Page, without their secrets.
+func (t *Transformer) sum(p *chatferry.Page) {
+	n := len(p.Records)
+	t.sums = slices.Grow(t.sums[:0], n)[:n]
+	if t.stream.Secret() {
+		for i := range p.Records {
+			t.sums[i] = sha256.Sum256(t.withoutSecrets(p.Records[i].Raw))
+		}
+		return
+	}
+	for i := range p.Records {
+		t.raws = append(t.raws, p.Records[i].Raw)
+	}
+	sums.Each(t.sums, t.raws)
+	clear(t.raws) // they are the Page's
+	t.raws = t.raws[:0]
+}
+
+// record converts one record, whose SHA-256 is sum, and enters it in the books.
+func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry.Record, sum [sums.Size]byte) {
 	rawLen := int64(len(r.Raw))
 	raw := r.Raw
 	if t.stream.Secret() {
 		raw = t.withoutSecrets(raw)
 	}
-	sum := sha256.Sum256(raw)
 	if r.Fault != nil && r.Fault.RawSHA256 != nil {
 		rawLen, sum = r.Fault.RawLen, *r.Fault.RawSHA256
 	}
