@@ -2,6 +2,9 @@ package sums
 
 import (
 	"encoding/binary"
+	"math"
+	"math/bits"
+	"unsafe"
 
 	"golang.org/x/sys/cpu"
 )
@@ -24,18 +27,13 @@ var initial = [8]uint32{
 // lanes are the messages that are worked on. Once all lanes have one, they go on until the shortest is done.
 type lanes struct {
 	state [8][width]uint32
-	next  [width]*byte // block of each lane
-	lane  [width]lane
-	idle  *byte
-	busy  int // lanes with a message
-	most  int // bytes; a longer message is not worth a lane
-}
-
-type lane struct {
-	blocks []byte // that are left
-	tail   []byte // the blocks behind those
-	sum    *[Size]byte
-	end    [2 * block]byte // memory of a tail
+	next  [width]*byte // block of each lane; without a message, that of another lane
+	left  [width]int   // bytes from there on
+	tail  [width][]byte
+	sum   [width]*[Size]byte
+	end   [width][2 * block]byte // memory of tails
+	busy  uint16                 // has a bit for each lane with a message
+	most  int                    // bytes; a longer message is not worth a lane
 }
 
 // start begins with messages of so many bytes altogether. One that is a large part of them would be left alone in its lane
@@ -51,11 +49,10 @@ func (s *lanes) add(m []byte, sum *[Size]byte) bool {
 	if len(m) >= s.most {
 		return false
 	}
-	at := s.free()
-	l := &s.lane[at]
+	l := s.free()
 	whole := len(m) / block * block
-	last := copy(l.end[:], m[whole:])
-	s.begin(at, m[:whole], pad(l.end[:], last, len(m)), sum)
+	end := &s.end[l]
+	s.begin(l, m[:whole], pad(end[:], copy(end[:], m[whole:]), len(m)), sum)
 	return true
 }
 
@@ -70,76 +67,56 @@ func (s *lanes) addPadded(b []byte, n int, sum *[Size]byte) bool {
 
 // finish completes the sums of all messages.
 func (s *lanes) finish() {
-	for s.busy > 0 {
+	for s.busy != 0 {
 		s.step()
 	}
+	clear(s.next[:]) // they are the caller's
 }
 
 // free returns a lane without a message.
 func (s *lanes) free() int {
-	if s.busy == width {
+	for s.busy == 1<<width-1 {
 		s.step()
 	}
-	for i := range s.lane {
-		if s.lane[i].sum == nil {
-			return i
-		}
-	}
-	panic("no lane became free")
+	return bits.TrailingZeros16(^s.busy)
 }
 
-func (s *lanes) begin(at int, whole, tail []byte, sum *[Size]byte) {
-	l := &s.lane[at]
-	l.blocks, l.tail, l.sum = whole, tail, sum
+func (s *lanes) begin(l int, whole, tail []byte, sum *[Size]byte) {
 	if len(whole) == 0 {
-		l.blocks, l.tail = tail, nil
+		whole, tail = tail, nil
 	}
+	s.next[l], s.left[l], s.tail[l], s.sum[l] = &whole[0], len(whole), tail, sum
 	for w, v := range initial {
-		s.state[w][at] = v
+		s.state[w][l] = v
 	}
-	s.busy++
+	s.busy |= 1 << l
 }
 
-// step works until at least one message is done.
+// step works until a lane is through with its whole blocks or its tail.
 func (s *lanes) step() {
-	for before := s.busy; s.busy == before; {
-		n := 0
-		for i := range s.lane {
-			l := &s.lane[i]
-			if l.sum != nil && (n == 0 || len(l.blocks) < n) {
-				n = len(l.blocks)
-				s.idle = &l.blocks[0]
-			}
-		}
-		for i := range s.lane {
-			if l := &s.lane[i]; l.sum != nil {
-				s.next[i] = &l.blocks[0]
-			} else {
-				s.next[i] = s.idle // any memory that is as long
-			}
-		}
-		blocks16(&s.state, &s.next, n/block)
-		for i := range s.lane {
-			if l := &s.lane[i]; l.sum != nil {
-				s.advance(i, l, n)
-			}
+	n, any := math.MaxInt, (*byte)(nil)
+	for b := s.busy; b != 0; b &= b - 1 {
+		if l := bits.TrailingZeros16(b); s.left[l] < n {
+			n, any = s.left[l], s.next[l]
 		}
 	}
-}
-
-// advance takes n bytes off a lane's message, and its sum if they were the last.
-func (s *lanes) advance(at int, l *lane, n int) {
-	l.blocks = l.blocks[n:]
-	if len(l.blocks) > 0 {
-		return
+	for b := ^s.busy; b != 0; b &= b - 1 {
+		s.next[bits.TrailingZeros16(b)] = any
 	}
-	if l.tail != nil {
-		l.blocks, l.tail = l.tail, nil
-		return
+	blocks16(&s.state, &s.next, n/block)
+	for b := s.busy; b != 0; b &= b - 1 {
+		l := bits.TrailingZeros16(b)
+		switch s.left[l] -= n; {
+		case s.left[l] > 0:
+			s.next[l] = (*byte)(unsafe.Add(unsafe.Pointer(s.next[l]), n))
+		case s.tail[l] != nil:
+			s.next[l], s.left[l], s.tail[l] = &s.tail[l][0], len(s.tail[l]), nil
+		default:
+			for w := range s.state {
+				binary.BigEndian.PutUint32(s.sum[l][4*w:], s.state[w][l])
+			}
+			s.sum[l] = nil
+			s.busy &^= 1 << l
+		}
 	}
-	for w := range s.state {
-		binary.BigEndian.PutUint32(l.sum[4*w:], s.state[w][at])
-	}
-	l.sum, l.blocks = nil, nil
-	s.busy--
 }
