@@ -6,6 +6,8 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/bits"
+
+	"chatferry/checkpoint/sums"
 )
 
 // SHA256 is a SHA-256 sum that prints and marshals as hex.
@@ -90,14 +92,38 @@ func (d *Digest) UnmarshalText(t []byte) error {
 // and raw is the SHA-256 of the record's bytes as cut.
 func Entry(stream Stream, raw *[32]byte) [32]byte {
 	var a [128]byte
-	b := appendField(a[:0], "chatferry/1")
+	return sha256.Sum256(append(appendEntry(a[:0], stream), raw[:]...))
+}
+
+// appendEntry appends what stands before raw in the message of an Entry.
+func appendEntry(b []byte, stream Stream) []byte {
+	b = appendField(b, "chatferry/1")
 	b = appendField(b, string(stream))
-	b = binary.BigEndian.AppendUint64(b, uint64(len(raw)))
-	b = append(b, raw[:]...)
-	return sha256.Sum256(b)
+	return binary.BigEndian.AppendUint64(b, 32)
 }
 
 func appendField(b []byte, s string) []byte {
 	b = binary.BigEndian.AppendUint64(b, uint64(len(s)))
 	return append(b, s...)
+}
+
+// Entries puts the Entry of every record of a Stream into terms; raws are their SHA-256 sums, as many.
+func Entries(terms [][32]byte, stream Stream, raws [][32]byte) {
+	var a [128]byte
+	before := appendEntry(a[:0], stream)
+	n := len(before) + 32
+	const step = 128
+	var lengths [step]int
+	room := sums.Room(n)
+	sheet := make([]byte, room*min(step, len(raws)))
+	for len(raws) > 0 {
+		k := min(step, len(raws))
+		for i := range k {
+			lengths[i] = n
+			copy(sheet[room*i:], before)
+			copy(sheet[room*i+len(before):], raws[i][:])
+		}
+		sums.Sheet(terms[:k], sheet, lengths[:k])
+		terms, raws = terms[k:], raws[k:]
+	}
 }

@@ -29,9 +29,14 @@ func parentEntries(stream chatferry.Stream) entryTerms {
 		if err != nil {
 			return d, err
 		}
-		for i := range sums.Len() {
-			e := chatferry.Entry(stream, (*[32]byte)(sums.Value(i)))
-			d.Add(&e)
+		raws := make([][32]byte, sums.Len())
+		for i := range raws {
+			raws[i] = [32]byte(sums.Value(i))
+		}
+		terms := make([][32]byte, len(raws))
+		chatferry.Entries(terms, stream, raws)
+		for i := range terms {
+			d.Add(&terms[i])
 		}
 		return d, nil
 	}

@@ -45,6 +45,7 @@ type Transformer struct {
 	clean   []byte // a record without its secrets
 	raws    [][]byte
 	sums    [][sums.Size]byte // of the records of the Page
+	terms   [][sums.Size]byte // their Entries
 }
 
 var _ chatferry.Transformer = (*Transformer)(nil)
@@ -89,7 +90,7 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	}
 	t.sum(p)
 	for i := range p.Records {
-		t.record(b, p, &p.Records[i], t.sums[i])
+		t.record(b, p, i)
 	}
 	t.decoder.reset(nil) // it must not keep the Page's memory
 	for i, table := range t.stream.Tables() {
@@ -101,38 +102,46 @@ func (t *Transformer) Transform(p *chatferry.Page, seq uint64) (*chatferry.Batch
 	return b, nil
 }
 
-// sum takes the SHA-256 of all records of the Page, without their secrets.
+// sum takes the SHA-256 of all records of the Page, without their secrets, and their Entries.
 func (t *Transformer) sum(p *chatferry.Page) {
 	n := len(p.Records)
-	t.sums = slices.Grow(t.sums[:0], n)[:n]
+	t.sums, t.terms = slices.Grow(t.sums[:0], n)[:n], slices.Grow(t.terms[:0], n)[:n]
 	if t.stream.Secret() {
 		for i := range p.Records {
 			t.sums[i] = sha256.Sum256(t.withoutSecrets(p.Records[i].Raw))
 		}
-		return
+	} else {
+		for i := range p.Records {
+			t.raws = append(t.raws, p.Records[i].Raw)
+		}
+		sums.Each(t.sums, t.raws)
+		clear(t.raws) // they are the Page's
+		t.raws = t.raws[:0]
 	}
 	for i := range p.Records {
-		t.raws = append(t.raws, p.Records[i].Raw)
+		if r := &p.Records[i]; r.Original != nil {
+			t.sums[i] = r.Original.SHA256
+		} else if r.Fault != nil && r.Fault.RawSHA256 != nil {
+			t.sums[i] = *r.Fault.RawSHA256
+		}
 	}
-	sums.Each(t.sums, t.raws)
-	clear(t.raws) // they are the Page's
-	t.raws = t.raws[:0]
+	chatferry.Entries(t.terms, t.stream, t.sums)
 }
 
-// record converts one record, whose SHA-256 is sum, and enters it in the books.
-func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, r *chatferry.Record, sum [sums.Size]byte) {
+// record converts record i of the Page and enters it in the books.
+func (t *Transformer) record(b *chatferry.Batch, p *chatferry.Page, i int) {
+	r, sum, e := &p.Records[i], t.sums[i], t.terms[i]
 	rawLen := int64(len(r.Raw))
 	raw := r.Raw
 	if t.stream.Secret() {
 		raw = t.withoutSecrets(raw)
 	}
 	if r.Fault != nil && r.Fault.RawSHA256 != nil {
-		rawLen, sum = r.Fault.RawLen, *r.Fault.RawSHA256
+		rawLen = r.Fault.RawLen
 	}
 	if r.Original != nil {
-		rawLen, sum = r.Original.Len, r.Original.SHA256
+		rawLen = r.Original.Len
 	}
-	e := chatferry.Entry(t.stream, &sum)
 	b.Books.Read.Count(rawLen, &e)
 
 	for i, tb := range t.decoder.tables {
