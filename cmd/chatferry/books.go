@@ -102,7 +102,14 @@ func lastDone(d *checkpoint.Dataset) *checkpoint.RunState {
 
 // lastDoneOf returns the last run that came to its end and carried a Stream, if it was asked for.
 func lastDoneOf(d *checkpoint.Dataset, stream chatferry.Stream) *checkpoint.RunState {
-	return lastRun(d, func(r *checkpoint.RunState) bool { return phaseCarries(r.Operation["phase"], stream) })
+	return lastRun(d, func(r *checkpoint.RunState) bool { return carried(r, stream) })
+}
+
+// carried reports whether a run was to carry a Stream, if it was there.
+func carried(r *checkpoint.RunState, stream chatferry.Stream) bool {
+	var only streamSet
+	names := r.Scope["streams"]
+	return phaseCarries(r.Operation["phase"], stream) && (names == "" || only.Set(names) == nil && only.has(stream))
 }
 
 func lastRun(d *checkpoint.Dataset, meant func(*checkpoint.RunState) bool) *checkpoint.RunState {

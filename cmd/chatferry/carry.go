@@ -284,6 +284,9 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 			return false
 		}
 	}
+	if len(c.unswept(d.Shards, c.inScope)) > 0 {
+		return false
+	}
 	last := c.lastAlike(d)
 	switch {
 	case last == nil || last.Done == nil:

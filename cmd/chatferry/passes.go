@@ -148,6 +148,16 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 			Hint: "run without --streams and --phase to carry them over",
 		}
 	}
+	states, err := run.Shards(ctx)
+	if err != nil {
+		return err
+	}
+	if owed := c.unswept(states, func(s chatferry.Stream) bool { return !c.inScope(s) }); len(owed) > 0 && !c.cutsOver() {
+		return &chatferry.Error{
+			Kind: chatferry.KindStopped, Err: fmt.Errorf("the streams asked for are complete, but %s may have changed while they were read, and were not swept", owed),
+			Hint: "run without --streams and --phase to sweep them",
+		}
+	}
 	if c.replay != nil {
 		if err := c.replay.run(ctx, c, run); err != nil {
 			return err
@@ -163,12 +173,9 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if err := errors.Join(closeBooks(after), c.t.present(ctx, after)); err != nil {
 		return err
 	}
-	end := checkpoint.End{Watermark: c.from.watermark(), Verdict: "complete"}
+	end := checkpoint.End{Watermark: c.watermark(states), Verdict: "complete"}
 	if c.cutsOver() {
 		end.Verdict = phaseCutover
-		if last := lastDoneOf(after, chatferry.Chats); last != nil {
-			end.Watermark = last.Done.Watermark // what was proven of the history stays so
-		}
 	}
 	for name, why := range c.absent {
 		if end.Unavailable == nil {
