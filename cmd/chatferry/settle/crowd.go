@@ -60,11 +60,19 @@ type crowd struct {
 	all  []visitor // once it is folded, in the order of hash and id
 	past []past    // of all, if that is known; nil: it is not
 	text []byte
-	left []span // that have to be read again, the uppermost first
+	// joined are others that it holds too, until it is folded.
+	joined []*crowd
+	left   []span // that have to be read again, the uppermost first
 }
 
 // size is about how many bytes the crowd takes: texts too are copied when it is folded.
-func (c *crowd) size() int64 { return int64(len(c.all))*visitorSize + 2*int64(len(c.text)) }
+func (c *crowd) size() int64 {
+	n := int64(len(c.all))*visitorSize + 2*int64(len(c.text))
+	for _, o := range c.joined {
+		n += o.size()
+	}
+	return n
+}
 
 // holds reports whether a hash is in the crowd's span.
 func (c *crowd) holds(hash uint64) bool { return c.from <= hash && hash <= c.to }
@@ -138,17 +146,11 @@ func (c *crowd) renewed(at int) bool {
 	return c.past == nil || c.past[at].was.chats == 0 || c.past[at].was.newest != c.all[at].newest
 }
 
-// join takes in all that another crowd holds, but for those beyond the span of either.
+// join takes in all that another crowd holds, which is not used any more.
 func (c *crowd) join(o *crowd) {
 	c.narrow(o.to)
-	base := len(c.text)
-	c.text, c.all = append(roomFor(c.text, len(o.text)), o.text...), roomFor(c.all, len(o.all))
-	for _, v := range o.all {
-		if v.hash <= c.to {
-			v.words.at += base
-			c.all = append(c.all, v)
-		}
-	}
+	o.narrow(c.to)
+	c.joined = append(c.joined, o)
 	c.fit()
 }
 
@@ -162,44 +164,50 @@ func roomFor[T any](all []T, n int) []T {
 
 // fold makes one of those that are the same visitor, and puts them in order.
 func (c *crowd) fold() {
-	hashes := make([]uint64, len(c.all))
-	folded := true
-	for i := range c.all {
-		hashes[i] = c.all[i].hash
-		folded = folded && (i == 0 || c.all[i].compare(c.all[i-1].hash, &c.all[i-1].id) > 0)
+	parts := append([]*crowd{c}, c.joined...)
+	var hashes []uint64
+	var places [][2]uint32 // of each hash: its part, and the index there
+	texts, folded := 0, len(parts) == 1
+	for p, part := range parts {
+		hashes, places = roomFor(hashes, len(part.all)), roomFor(places, len(part.all))
+		for i := range part.all {
+			v := &part.all[i]
+			folded = folded && (i == 0 || v.compare(part.all[i-1].hash, &part.all[i-1].id) > 0)
+			hashes, places = append(hashes, v.hash), append(places, [2]uint32{uint32(p), uint32(i)})
+		}
+		texts += len(part.text)
 	}
 	if folded {
 		return
 	}
-	order := hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(c.all[a].id[:], c.all[b].id[:]) })
-	all := make([]visitor, 0, len(c.all))
-	for _, at := range order {
-		one := &c.all[at]
-		n := len(all)
-		if n == 0 || all[n-1].id != one.id {
-			all = append(all, *one)
+	at := func(i uint32) *visitor { return &parts[places[i][0]].all[places[i][1]] }
+	all, from := make([]visitor, 0, len(hashes)), make([]uint32, 0, len(hashes)) // and whose text their words are in
+	for _, i := range hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(at(a).id[:], at(b).id[:]) }) {
+		one, last := at(i), len(all)-1
+		if last < 0 || all[last].id != one.id {
+			all, from = append(all, *one), append(from, places[i][0])
 			continue
 		}
-		if all[n-1].merge(&one.visits); all[n-1].newest == one.newest {
-			all[n-1].words = one.words
+		if all[last].merge(&one.visits); all[last].newest == one.newest {
+			all[last].words, from[last] = one.words, places[i][0]
 		}
 	}
-	c.all = all
-	c.tidy()
+	text := make([]byte, 0, texts)
+	for i := range all {
+		text = all[i].words.move(text, parts[from[i]].text)
+	}
+	c.all, c.text, c.joined = all, text, nil
 }
 
-// tidy lets go of texts that are nobody's.
-func (c *crowd) tidy() {
-	text := make([]byte, 0, len(c.text))
-	for i := range c.all {
-		w := &c.all[i].words
-		n := 0
-		for _, size := range w.sizes {
-			n += int(max(0, size))
-		}
-		text, w.at = append(text, c.text[w.at:w.at+n]...), len(text)
+// move appends the words, which are in a text, to another one.
+func (w *words) move(to, text []byte) []byte {
+	n := 0
+	for _, size := range w.sizes {
+		n += int(max(0, size))
 	}
-	c.text = text
+	from := w.at
+	w.at = len(to)
+	return append(to, text[from:from+n]...)
 }
 
 // fit lets the visitors with the upper half of the hashes go, until the others have room and some to spare: to make room
@@ -224,7 +232,14 @@ func (c *crowd) narrow(to uint64) {
 	if c.past != nil {
 		c.past = c.past[:len(c.all)] // then all are in order
 	}
-	c.tidy()
+	text := make([]byte, 0, len(c.text))
+	for i := range c.all {
+		text = c.all[i].words.move(text, c.text)
+	}
+	c.text = text
+	for _, o := range c.joined {
+		o.narrow(to)
+	}
 }
 
 // find returns the index of a visitor in a folded crowd, or -1.

@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"syscall"
 
@@ -98,9 +97,16 @@ func newKeyed(stream chatferry.Stream) *keyed {
 
 // idOf makes an id. The buffer b is used and returned.
 func idOf(b []byte, stream, key string) ([]byte, id) {
-	b = append(append(append(b[:0], stream...), 0), key...)
+	b = append(beforeKey(b, stream), key...)
+	return b, idIn(b)
+}
+
+// beforeKey is what stands before a key where an id is made of it.
+func beforeKey(b []byte, stream string) []byte { return append(append(b[:0], stream...), 0) }
+
+func idIn(b []byte) id {
 	sum := sha256.Sum256(b)
-	return b, id(sum[:16])
+	return id(sum[:16])
 }
 
 // chosen shows the columns of a record under the indexes that they have in the whole table.
@@ -148,12 +154,13 @@ func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) e
 	if k.deleted >= 0 {
 		deleted, _ = rec.Column(k.deleted).(*array.Boolean)
 	}
-	view := chosen{rec, k.at}
+	var view arrow.Record = chosen{rec, k.at}
 	var e entry
 	var text []byte
 	for i := range int(rec.NumRows()) {
-		key, version := k.key.Of(view, i)
-		text, e.id = idOf(text, string(k.stream), key)
+		var version int64
+		text, version = k.key.Append(beforeKey(text, string(k.stream)), view, i)
+		e.id = idIn(text)
 		e.order = order{version, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
 		e.row = from + int32(i)
 		e.deleted = deleted != nil && deleted.IsValid(i) && deleted.Value(i)
@@ -213,55 +220,32 @@ func (k *keyed) ofLedger(rec arrow.Record, from int32, visit func(*entry) error)
 // eachRecord reads columns of a Parquet file of the dataset, all of them if none is named. A record is released when
 // visit returns. That a file has as many rows as the log says is checked.
 func eachRecord(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) error {
-	err := readRecords(ctx, store, f, names, visit)
+	left := f.Rows
+	visited := error(nil)
+	err := load.Scan(ctx, store, f.Name, names, func(rec arrow.Record) error {
+		left -= rec.NumRows()
+		visited = visit(rec)
+		return visited
+	})
+	switch {
+	case err == nil && left != 0:
+		err = damaged(fmt.Errorf("it has %d rows, its record says %d", f.Rows-left, f.Rows))
+	case err != nil && visited == nil && ctx.Err() == nil:
+		err = damaged(err)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name, err)
 	}
 	return nil
 }
 
-func readRecords(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) (err error) {
-	file, err := store.Open(ctx, f.Name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	rows, err := load.OpenColumns(file, file.Size(), names...)
-	if err != nil {
-		return damaged(err)
-	}
-	left := f.Rows
-	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		rec, err := rows.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return damaged(err)
-		}
-		left -= rec.NumRows()
-		err = visit(rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
-	if left != 0 {
-		return damaged(fmt.Errorf("it has %d rows, its record says %d", f.Rows-left, f.Rows))
-	}
-	return nil
-}
-
 // damaged says that a published file is not what the log says of it, unless err tells that it could not be read.
 func damaged(err error) error {
-	if errno := syscall.Errno(0); errors.As(err, &errno) {
-		return &chatferry.Error{Kind: chatferry.KindEnvironment, Err: err, Hint: "check the disk, then run the same command again"}
-	}
 	if chatferry.KindOf(err) != chatferry.KindUnexpected {
 		return err
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return &chatferry.Error{Kind: chatferry.KindEnvironment, Err: err, Hint: "check the disk, then run the same command again"}
 	}
 	return chatferry.Errorf(chatferry.KindDiffers, "check the disk; chatferry files tells which files there must be", "%w", err)
 }
