@@ -57,12 +57,11 @@ func KeyOf(s chatferry.Stream) Key {
 
 // Of returns the key and the version of a row of the Stream's own table. The record must have the columns of Schema.
 func (k *Key) Of(rec arrow.Record, row int) (key string, version int64) {
-	b, version := k.Append(nil, rec, row)
-	return string(b), version
+	return string(k.Append(nil, rec, row)), k.VersionOf(rec, row)
 }
 
-// Append is Of, and appends the key to b.
-func (k *Key) Append(b []byte, rec arrow.Record, row int) (with []byte, version int64) {
+// Append appends the key of a row to b.
+func (k *Key) Append(b []byte, rec arrow.Record, row int) []byte {
 	before := len(b)
 	for i, c := range k.columns {
 		col := rec.Column(c)
@@ -80,10 +79,15 @@ func (k *Key) Append(b []byte, rec arrow.Record, row int) (with []byte, version 
 	if len(b) == before {
 		b = append(b, k.Default...)
 	}
-	if k.version >= 0 && !rec.Column(k.version).IsNull(row) {
-		version = int64(rec.Column(k.version).(*array.Timestamp).Value(row))
+	return b
+}
+
+// VersionOf returns the version of a row.
+func (k *Key) VersionOf(rec arrow.Record, row int) int64 {
+	if k.version < 0 || rec.Column(k.version).IsNull(row) {
+		return 0
 	}
-	return b, version
+	return int64(rec.Column(k.version).(*array.Timestamp).Value(row))
 }
 
 func appendKeyValue(b []byte, col arrow.Array, row int) []byte {

@@ -3,7 +3,6 @@ package settle
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -76,9 +75,9 @@ func (s *settler) derive(ctx context.Context, files []origin, visits bool) error
 	}
 	weigh := func(i int) int64 {
 		if all[i].visits {
-			return all[i].file.Rows * (3*sightingSize + 2*keySize)
+			return all[i].file.Rows * (3*sightingSize + 3*keySize)
 		}
-		return all[i].file.Rows * 2 * keySize
+		return all[i].file.Rows * 3 * keySize
 	}
 	read := func(ctx context.Context, i int) (*derivation, error) { return all[i], s.read(ctx, all[i]) }
 	return inOrder(ctx, len(all), s.limits.visitorBytes, weigh, read, func(i int, d *derivation) error {
@@ -95,7 +94,7 @@ func (s *settler) read(ctx context.Context, d *derivation) error {
 	}
 	keys := make([]uint64, 0, d.file.Rows)
 	deleted := int64(0)
-	err := d.k.entriesAnd(ctx, s.o.Store, d.file, seen, func(e *entry) error {
+	err := d.k.idsIn(ctx, s.o.Store, d.file, seen, func(e *entry) error {
 		hash := s.hash(e.id)
 		if e.excluded {
 			hash |= excludedBit
@@ -110,8 +109,7 @@ func (s *settler) read(ctx context.Context, d *derivation) error {
 		return err
 	}
 	if d.keys {
-		slices.Sort(keys)
-		d.hashes = [][]byte{hashesOf(&keysKind, deleted, keys)}
+		d.hashes = [][]byte{hashesOf(&keysKind, deleted, sortedHashes(keys))}
 	}
 	if d.visits {
 		d.sighted = seen.file()
@@ -162,7 +160,7 @@ func (s *settler) deriveAll(ctx context.Context, d *checkpoint.Dataset, visits b
 }
 
 // visitorKey is where the files of chat_visitors hold the ids of visitors.
-var visitorKey = &keyed{stream: chatferry.Stream(ChatVisitors), columns: []string{"id"}, deleted: -1}
+var visitorKey = &keyed{stream: chatferry.Stream(ChatVisitors), columns: []string{"id"}, ids: 1, deleted: -1}
 
 // ofVisitors gives the entries of a file of chat_visitors, which have an id and a row alone.
 func (k *keyed) ofVisitors(rec arrow.Record, from int32, visit func(*entry) error) error {

@@ -29,6 +29,9 @@ func TestHashOrder(t *testing.T) {
 				}
 			}
 		}
+		if sorted := slices.Sorted(slices.Values(hashes)); !slices.Equal(sortedHashes(hashes), sorted) {
+			t.Fatalf("seed %d: %x are not in order", seed, sortedHashes(hashes))
+		}
 		if len(got) != len(hashes) || slices.Contains(met, false) {
 			t.Fatalf("seed %d: %v are not the indexes of %d hashes", seed, got, len(hashes))
 		}

@@ -67,6 +67,7 @@ type keyed struct {
 	stream  chatferry.Stream
 	key     transform.Key
 	columns []string // that are read of the parent table
+	ids     int      // so many of them tell of ids and of deleted records alone
 	at      []int    // of a column of the parent table, its index in columns
 	deleted int      // index in columns; -1: there is none
 }
@@ -76,16 +77,19 @@ const columnDeleted = "deleted"
 func newKeyed(stream chatferry.Stream) *keyed {
 	k := &keyed{stream: stream, key: transform.KeyOf(stream), deleted: -1}
 	schema := transform.Schema(stream.Parent())
-	names := append([]string{transform.ColumnSourceShard, transform.ColumnSourceOffset}, k.key.Columns...)
-	for _, name := range []string{k.key.Else, k.key.Version} {
-		if name != "" {
-			names = append(names, name)
-		}
+	names := slices.Clone(k.key.Columns)
+	if k.key.Else != "" {
+		names = append(names, k.key.Else)
 	}
 	if stream == chatferry.Chats {
 		k.deleted = len(names)
 		names = append(names, columnDeleted)
 	}
+	k.ids = len(names)
+	if k.key.Version != "" {
+		names = append(names, k.key.Version)
+	}
+	names = append(names, transform.ColumnSourceShard, transform.ColumnSourceOffset)
 	k.columns, k.at = names, make([]int, schema.NumFields())
 	for i, name := range names {
 		for _, column := range schema.FieldIndices(name) {
@@ -120,19 +124,28 @@ func (c chosen) Column(i int) arrow.Array { return c.Record.Column(c.at[i]) }
 
 // entries calls visit for every row of a parent table's file or of chat_visitors, or every excluded record of a ledger.
 func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, visit func(*entry) error) error {
-	return k.entriesAnd(ctx, store, f, nil, visit)
+	return k.entriesIn(ctx, store, f, k.columns, nil, visit)
 }
 
-// entriesAnd is entries, and gathers what a file of chats says of visitors, unless seen is nil.
-func (k *keyed) entriesAnd(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
-	names, each := k.columns, k.ofRows
+// idsIn is entries without their order, and gathers what a file of chats says of visitors, unless seen is nil.
+func (k *keyed) idsIn(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
+	names := k.columns[:k.ids]
+	if seen != nil {
+		names = slices.Concat(k.columns, sightColumns)
+	}
+	return k.entriesIn(ctx, store, f, names, seen, visit)
+}
+
+// entriesIn is entries, of which these columns are read of a parent table.
+func (k *keyed) entriesIn(
+	ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, seen *sightings, visit func(*entry) error,
+) error {
+	each := k.ofRows
 	switch {
 	case f.Kind == chatferry.FileLedger:
 		names, each = ledgerColumns, k.ofLedger
 	case f.Table == ChatVisitors:
 		each = k.ofVisitors
-	case seen != nil:
-		names = slices.Concat(names, sightColumns)
 	}
 	rows := int32(0)
 	return eachRecord(ctx, store, f, names, func(rec arrow.Record) error {
@@ -146,9 +159,13 @@ func (k *keyed) entriesAnd(ctx context.Context, store load.Store, f *checkpoint.
 }
 
 func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) error {
-	shards, offsets, err := sourceOf(rec)
-	if err != nil {
-		return err
+	ordered := int(rec.NumCols()) > k.ids
+	var shards, offsets *array.Int64
+	if ordered {
+		var err error
+		if shards, offsets, err = sourceOf(rec); err != nil {
+			return err
+		}
 	}
 	var deleted *array.Boolean
 	if k.deleted >= 0 {
@@ -158,10 +175,11 @@ func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) e
 	var e entry
 	var text []byte
 	for i := range int(rec.NumRows()) {
-		var version int64
-		text, version = k.key.Append(beforeKey(text, string(k.stream)), view, i)
+		text = k.key.Append(beforeKey(text, string(k.stream)), view, i)
 		e.id = idIn(text)
-		e.order = order{version, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		if ordered {
+			e.order = order{k.key.VersionOf(view, i), chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		}
 		e.row = from + int32(i)
 		e.deleted = deleted != nil && deleted.IsValid(i) && deleted.Value(i)
 		if err := visit(&e); err != nil {
@@ -171,10 +189,10 @@ func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) e
 	return nil
 }
 
-// sourceOf returns the first two columns of a record: the Shard and the offset of each row.
+// sourceOf returns the Shard and the offset of each row of a table or of a ledger.
 func sourceOf(rec arrow.Record) (shards, offsets *array.Int64, err error) {
-	shards, ok := rec.Column(0).(*array.Int64)
-	offsets, also := rec.Column(1).(*array.Int64)
+	shards, ok := columnOf(rec, transform.ColumnSourceShard).(*array.Int64)
+	offsets, also := columnOf(rec, transform.ColumnSourceOffset).(*array.Int64)
 	if !ok || !also || shards.NullN() > 0 || offsets.NullN() > 0 {
 		return nil, nil, errors.New("a row does not say where it comes from")
 	}
