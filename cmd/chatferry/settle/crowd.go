@@ -2,6 +2,7 @@ package settle
 
 import (
 	"bytes"
+	"math"
 	"slices"
 	"sort"
 
@@ -101,7 +102,7 @@ func (c *crowd) word(w *words, k int) ([]byte, bool) {
 	return c.text[at : at+max(0, n)], n >= 0
 }
 
-// read takes the visitors of some chats in, and has seen note what they say of all.
+// read takes the visitors of some chats in, whether there is room or not, and has seen note what they say of all.
 func (c *crowd) read(rec arrow.Record, seen *sightings) error {
 	rows, err := chatTextsOf(rec)
 	if err != nil {
@@ -111,7 +112,9 @@ func (c *crowd) read(rec arrow.Record, seen *sightings) error {
 	for _, column := range rows.words {
 		size += column.ValueOffset(column.Len()) - column.ValueOffset(0)
 	}
-	c.text = roomFor(c.text, min(size, int(c.room)))
+	spread := float64(c.to-c.from) / math.MaxUint64 // the share of them that is in the span, about
+	c.all = roomFor(c.all, int(float64(rec.NumRows())*spread))
+	c.text = roomFor(c.text, int(float64(size)*spread))
 	rows.each(func(i int, of id) {
 		one := sighting{of, rows.of(i)}
 		if seen != nil {
@@ -120,7 +123,6 @@ func (c *crowd) read(rec arrow.Record, seen *sightings) error {
 		if hash := c.hash(of); c.holds(hash) {
 			c.all = append(c.all, visitor{sighting: one, hash: hash})
 			c.tell(&c.all[len(c.all)-1], &rows.words, i)
-			c.fit()
 		}
 	})
 	return nil

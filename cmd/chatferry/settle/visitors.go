@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -171,13 +171,8 @@ func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(
 	return nil
 }
 
-// gathered is what one file of chats says of visitors.
-type gathered struct {
-	crowd
-	visits [][]byte // the pieces of the file of visits, if that is missing
-}
-
-// gatherAll takes in the visitors of all chats, and keeps the visits of those files of which they are missing.
+// gatherAll takes in the visitors of all chats, and keeps the visits of those files of which they are missing. The files are
+// read side by side, and what is gathered does not depend on which of them is first.
 func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
 	if err := v.s.derived.list(ctx); err != nil {
 		return err
@@ -186,37 +181,53 @@ func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
 	for i, f := range v.chats {
 		missing[i] = !v.s.derived.have[visitsKind.name(f.SHA256)]
 	}
-	share := c.room / int64(2*atOnce())
+	beside := c.room / 2 // for what is read and not in the crowd yet
+	share := beside / int64(2*atOnce())
 	weigh := func(i int) int64 {
 		if missing[i] {
 			return share + v.chats[i].Rows*3*sightingSize
 		}
 		return share
 	}
-	var to atomic.Uint64 // the end of the crowd's span, beyond which nothing is read any more
-	to.Store(c.to)
-	read := func(ctx context.Context, i int) (*gathered, error) {
-		rows := v.chats[i].Rows
-		g := &gathered{crowd: crowd{span: span{c.from, to.Load()}, hash: c.hash, room: share}}
-		g.all = make([]visitor, 0, min(rows, share/visitorSize))
+	var mu sync.Mutex // of the crowd
+	pour := func(some *crowd) *crowd {
+		mu.Lock()
+		defer mu.Unlock()
+		if some != nil {
+			c.join(some)
+		}
+		return &crowd{span: c.span, hash: c.hash}
+	}
+	read := func(ctx context.Context, i int) (visits [][]byte, err error) {
+		f, some := v.chats[i], pour(nil)
 		var seen *sightings
 		if missing[i] {
-			seen = &sightings{hash: c.hash, all: make([]sighting, 0, rows)}
+			seen = &sightings{hash: c.hash, all: make([]sighting, 0, f.Rows)}
 		}
-		err := eachRecord(ctx, v.s.o.Store, v.chats[i], visitorColumns, func(rec arrow.Record) error { return g.read(rec, seen) })
-		if err == nil && missing[i] {
-			g.visits = seen.file()
+		err = eachRecord(ctx, v.s.o.Store, f, visitorColumns, func(rec arrow.Record) error {
+			if err := some.read(rec, seen); err != nil {
+				return err
+			}
+			if some.size() > share {
+				some = pour(some)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
-		return g, err
+		pour(some)
+		if seen != nil {
+			visits = seen.file()
+		}
+		return visits, nil
 	}
-	err := inOrder(ctx, len(v.chats), v.s.limits.visitorBytes, weigh, read, func(i int, g *gathered) error {
+	err := inOrder(ctx, len(v.chats), beside, weigh, read, func(i int, visits [][]byte) error {
 		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
-		c.join(&g.crowd)
-		to.Store(c.to)
 		if !missing[i] {
 			return nil
 		}
-		return v.s.derived.write(ctx, visitsKind.name(v.chats[i].SHA256), g.visits...)
+		return v.s.derived.write(ctx, visitsKind.name(v.chats[i].SHA256), visits...)
 	})
 	c.fold()
 	return err
