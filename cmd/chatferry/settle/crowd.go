@@ -28,11 +28,8 @@ type words struct {
 // wordColumns are the columns of such texts.
 type wordColumns [2 + len(visitorTexts)]*array.String
 
-const (
-	wordVisitor = 0
-	wordChat    = 1
-	wordTexts   = 2
-)
+// wordVisitor is the visitor's id among the words.
+const wordVisitor = 0
 
 // About how many bytes a visitor takes besides texts: an entry of crowd.all and of crowd.past, and of those that take their
 // places.
