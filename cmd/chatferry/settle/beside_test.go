@@ -21,7 +21,7 @@ func TestInOrder(t *testing.T) {
 	weights[n/2] = 1000 // more than there is room for
 	var held, most atomic.Int64
 	next := 0
-	err := inOrder(t.Context(), n, 100, func(i int) int64 { return weights[i] },
+	err := inOrder(t.Context(), n, 5, 100, func(i int) int64 { return weights[i] },
 		func(_ context.Context, i int) (int, error) {
 			if now := held.Add(weights[i]); i != n/2 {
 				most.Store(max(most.Load(), now))
@@ -51,7 +51,7 @@ func TestInOrderFails(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				defer cancel(nil)
 				var taken []int
-				err := inOrder(ctx, 6, 100, none, func(ctx context.Context, i int) (int, error) {
+				err := inOrder(ctx, 6, 3, 100, none, func(ctx context.Context, i int) (int, error) {
 					switch {
 					case i != at:
 						return i, nil

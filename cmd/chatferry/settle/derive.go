@@ -80,7 +80,7 @@ func (s *settler) derive(ctx context.Context, files []origin, visits bool) error
 		return all[i].file.Rows * 3 * keySize
 	}
 	read := func(ctx context.Context, i int) (*derivation, error) { return all[i], s.read(ctx, all[i]) }
-	return inOrder(ctx, len(all), s.limits.visitorBytes, weigh, read, func(i int, d *derivation) error {
+	return inOrder(ctx, len(all), s.atOnce, s.limits.visitorBytes, weigh, read, func(i int, d *derivation) error {
 		s.o.Progress(Progress{Step: "keys", Stream: d.k.stream, Done: int64(i), Total: int64(len(all))})
 		return s.keep(ctx, d)
 	})

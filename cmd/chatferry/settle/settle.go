@@ -110,6 +110,7 @@ func limitsOf(memory int64) limits {
 type settler struct {
 	o       Options
 	limits  limits
+	atOnce  int
 	hash    func(id) uint64
 	derived *derivedFiles
 	known   *checkpoint.Dataset // nil: it changed since it was loaded
@@ -133,7 +134,7 @@ func newSettler(o Options) *settler {
 		o.Progress = func(Progress) {}
 	}
 	s := &settler{
-		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, started: o.Now(),
+		o: o, limits: limitsOf(o.MemoryLimit), atOnce: atOnce(o.MemoryLimit), hash: o.weaken, started: o.Now(),
 		derived: &derivedFiles{Derived: o.Derived}, whole: map[chatferry.Stream]bool{},
 		report: Report{Superseded: map[chatferry.Stream]int64{}},
 	}

@@ -135,7 +135,7 @@ func (w *visitorWriter) write(rec arrow.Record, hashes []uint64) error {
 
 // begin starts a file, once there are not too many.
 func (w *visitorWriter) begin() error {
-	if err := w.await(atOnce() - 1); err != nil {
+	if err := w.await(w.b.s.atOnce - 1); err != nil {
 		return err
 	}
 	file, err := w.b.files.Rows(ChatVisitors, w.b.number(ChatVisitors), visitorSchema())

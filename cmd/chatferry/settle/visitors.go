@@ -182,7 +182,7 @@ func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
 		missing[i] = !v.s.derived.have[visitsKind.name(f.SHA256)]
 	}
 	beside := c.room / 2 // for what is read and not in the crowd yet
-	share := beside / int64(2*atOnce())
+	share := beside / int64(2*v.s.atOnce)
 	weigh := func(i int) int64 {
 		if missing[i] {
 			return share + v.chats[i].Rows*3*sightingSize
@@ -222,7 +222,7 @@ func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
 		}
 		return visits, nil
 	}
-	err := inOrder(ctx, len(v.chats), beside, weigh, read, func(i int, visits [][]byte) error {
+	err := inOrder(ctx, len(v.chats), v.s.atOnce, beside, weigh, read, func(i int, visits [][]byte) error {
 		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
 		if !missing[i] {
 			return nil
