@@ -57,7 +57,12 @@ func KeyOf(s chatferry.Stream) Key {
 
 // Of returns the key and the version of a row of the Stream's own table. The record must have the columns of Schema.
 func (k *Key) Of(rec arrow.Record, row int) (key string, version int64) {
-	var b []byte
+	return string(k.Append(nil, rec, row)), k.VersionOf(rec, row)
+}
+
+// Append appends the key of a row to b.
+func (k *Key) Append(b []byte, rec arrow.Record, row int) []byte {
+	before := len(b)
 	for i, c := range k.columns {
 		col := rec.Column(c)
 		if col.IsNull(row) {
@@ -68,16 +73,21 @@ func (k *Key) Of(rec arrow.Record, row int) (key string, version int64) {
 		}
 		b = appendKeyValue(b, col, row)
 	}
-	if len(b) == 0 && k.other >= 0 && !rec.Column(k.other).IsNull(row) {
+	if len(b) == before && k.other >= 0 && !rec.Column(k.other).IsNull(row) {
 		b = appendKeyValue(b, rec.Column(k.other), row)
 	}
-	if len(b) == 0 {
+	if len(b) == before {
 		b = append(b, k.Default...)
 	}
-	if k.version >= 0 && !rec.Column(k.version).IsNull(row) {
-		version = int64(rec.Column(k.version).(*array.Timestamp).Value(row))
+	return b
+}
+
+// VersionOf returns the version of a row.
+func (k *Key) VersionOf(rec arrow.Record, row int) int64 {
+	if k.version < 0 || rec.Column(k.version).IsNull(row) {
+		return 0
 	}
-	return string(b), version
+	return int64(rec.Column(k.version).(*array.Timestamp).Value(row))
 }
 
 func appendKeyValue(b []byte, col arrow.Array, row int) []byte {

@@ -143,19 +143,6 @@ func (t *target) notCut(ctx context.Context, d *checkpoint.Dataset) error {
 	}
 }
 
-// rejects counts what is in quarantine by Stream and code.
-func (t *target) rejects(ctx context.Context, d *checkpoint.Dataset) (certificate.Rejects, error) {
-	rejects := certificate.Rejects{}
-	err := eachReject(ctx, t, d, chatferry.FileQuarantine, func(r *chatferry.Reject) error {
-		if rejects[r.Stream] == nil {
-			rejects[r.Stream] = map[chatferry.Code]int64{}
-		}
-		rejects[r.Stream][r.Code]++
-		return nil
-	})
-	return rejects, err
-}
-
 // certificateLine tells in words of the certificate of the last run that ended; empty: there is none.
 func (d *dataset) certificateLine(ctx context.Context) (string, error) {
 	last := lastDone(d.Dataset)

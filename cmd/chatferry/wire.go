@@ -12,6 +12,7 @@ import (
 	"chatferry"
 	"chatferry/checkpoint"
 	"chatferry/checkpoint/atomicfile"
+	"chatferry/cmd/chatferry/certificate"
 	"chatferry/extract/dump"
 	"chatferry/load"
 	disk "chatferry/load/local"
@@ -26,6 +27,9 @@ type target struct {
 	logs  checkpoint.LogStore
 	store load.Store
 	last  *lastLoaded
+
+	mu      sync.Mutex
+	counted map[chatferry.SHA256]certificate.Rejects // in files of the quarantine
 }
 
 // lastLoaded is a dataset as it was last loaded, so that a call which looks at it again reads what is new alone.
@@ -36,7 +40,7 @@ type lastLoaded struct {
 
 // openTarget opens a root; a folder must exist. It changes nothing.
 func (a *app) openTarget(ctx context.Context, root string, c *Config) (*target, error) {
-	t := &target{root: root}
+	t := &target{root: root, counted: map[chatferry.SHA256]certificate.Rejects{}}
 	err := error(nil)
 	if isS3(root) {
 		err = t.openBucket(ctx, c)

@@ -14,6 +14,14 @@ import (
 // Rejects counts the records in quarantine by their codes.
 type Rejects map[chatferry.Stream]map[chatferry.Code]int64
 
+// Add adds n Rejects of a Stream with a code.
+func (r Rejects) Add(s chatferry.Stream, c chatferry.Code, n int64) {
+	if r[s] == nil {
+		r[s] = map[chatferry.Code]int64{}
+	}
+	r[s][c] += n
+}
+
 // New makes the certificate of a dataset as a run-done left it, which [checkpoint.Dataset.AsOf] returns. Rejects are those of
 // its quarantine files.
 func New(d *checkpoint.Dataset, rejects Rejects) (*Certificate, error) {

@@ -64,12 +64,16 @@ func (b *batch) number(t chatferry.Table) uint64 {
 // seal finishes a file that holds records of the given Parts.
 func (b *batch) seal(ctx context.Context, f *load.ReplacementFile, parts []checkpoint.PartSpan) (chatferry.PartFile, error) {
 	done, err := f.Seal(ctx)
-	if err != nil {
-		return done, err
+	if err == nil {
+		b.keep(f, done, parts)
 	}
+	return done, err
+}
+
+// keep adds a file that is finished.
+func (b *batch) keep(f *load.ReplacementFile, done chatferry.PartFile, parts []checkpoint.PartSpan) {
 	b.sealed = append(b.sealed, f)
 	b.body.Add = append(b.body.Add, checkpoint.AddedFile{PartFile: done, Parts: parts})
-	return done, nil
 }
 
 // retire takes a file out of the dataset.

@@ -268,12 +268,12 @@ func BenchmarkGather(b *testing.B) {
 			}
 			v.s.derived = watchedReads(b, d, keys)
 			for b.Loop() {
-				c := &crowd{span: span{0, ^uint64(0)}, hash: id.hash, room: limitsOf(defaultMemory).visitorBytes, of: map[id]*visitor{}}
+				c := &crowd{span: span{0, ^uint64(0)}, hash: id.hash, room: limitsOf(defaultMemory).visitorBytes}
 				if err := v.gather(b.Context(), c); err != nil {
 					b.Fatal(err)
 				}
-				if len(c.of) < touched*9/10 {
-					b.Fatalf("%d visitors", len(c.of))
+				if len(c.all) < touched*9/10 {
+					b.Fatalf("%d visitors", len(c.all))
 				}
 			}
 			v.s.derived.Derived.(*reads).report()

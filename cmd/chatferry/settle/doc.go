@@ -47,11 +47,14 @@
 // not known which, all key files are merged, a range of hashes at a time. Apart from that a settle reads the files that are
 // new, those that it rewrites, and the key columns of those that hold a candidate.
 //
+// Files from which others are derived are read side by side, and so are the files of chat_visitors written: as many as there
+// are cores and as the memory allows. What follows from them is taken in their order, so that it is the same on any machine.
+//
 // The rows of chat_visitors that can change are those of visitors of whom the files of chats that went say something else
 // than those that came. What is right of them follows from the visits of all files, where hashes are run past once more;
 // their texts are in the table still, or else in the chats that came, or rarely in a file that holds what is now the newest
 // chat. Each file of chat_visitors with a row that is not right is exchanged. Where it is not known what the table was derived
-// from, all chats are read; the outcome is the same, byte for byte.
+// from, all chats are read, and their visits, if they are missing, are seen with it; the outcome is the same, byte for byte.
 //
 // # Derived files
 //

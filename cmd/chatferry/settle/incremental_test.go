@@ -9,6 +9,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"chatferry"
@@ -82,11 +83,14 @@ func forget(ctx context.Context, fsys atomicfile.FS) error {
 // watched is a Store that notes which files are opened.
 type watched struct {
 	load.Store
+	mu     sync.Mutex
 	opened []string
 }
 
 func (w *watched) Open(ctx context.Context, name string) (load.ReadFile, error) {
+	w.mu.Lock()
 	w.opened = append(w.opened, name)
+	w.mu.Unlock()
 	return w.Store.Open(ctx, name)
 }
 

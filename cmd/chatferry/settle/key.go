@@ -6,7 +6,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"syscall"
 
@@ -68,6 +67,7 @@ type keyed struct {
 	stream  chatferry.Stream
 	key     transform.Key
 	columns []string // that are read of the parent table
+	ids     int      // so many of them tell of ids and of deleted records alone
 	at      []int    // of a column of the parent table, its index in columns
 	deleted int      // index in columns; -1: there is none
 }
@@ -77,16 +77,19 @@ const columnDeleted = "deleted"
 func newKeyed(stream chatferry.Stream) *keyed {
 	k := &keyed{stream: stream, key: transform.KeyOf(stream), deleted: -1}
 	schema := transform.Schema(stream.Parent())
-	names := append([]string{transform.ColumnSourceShard, transform.ColumnSourceOffset}, k.key.Columns...)
-	for _, name := range []string{k.key.Else, k.key.Version} {
-		if name != "" {
-			names = append(names, name)
-		}
+	names := slices.Clone(k.key.Columns)
+	if k.key.Else != "" {
+		names = append(names, k.key.Else)
 	}
 	if stream == chatferry.Chats {
 		k.deleted = len(names)
 		names = append(names, columnDeleted)
 	}
+	k.ids = len(names)
+	if k.key.Version != "" {
+		names = append(names, k.key.Version)
+	}
+	names = append(names, transform.ColumnSourceShard, transform.ColumnSourceOffset)
 	k.columns, k.at = names, make([]int, schema.NumFields())
 	for i, name := range names {
 		for _, column := range schema.FieldIndices(name) {
@@ -98,9 +101,16 @@ func newKeyed(stream chatferry.Stream) *keyed {
 
 // idOf makes an id. The buffer b is used and returned.
 func idOf(b []byte, stream, key string) ([]byte, id) {
-	b = append(append(append(b[:0], stream...), 0), key...)
+	b = append(beforeKey(b, stream), key...)
+	return b, idIn(b)
+}
+
+// beforeKey is what stands before a key where an id is made of it.
+func beforeKey(b []byte, stream string) []byte { return append(append(b[:0], stream...), 0) }
+
+func idIn(b []byte) id {
 	sum := sha256.Sum256(b)
-	return b, id(sum[:16])
+	return id(sum[:16])
 }
 
 // chosen shows the columns of a record under the indexes that they have in the whole table.
@@ -114,19 +124,28 @@ func (c chosen) Column(i int) arrow.Array { return c.Record.Column(c.at[i]) }
 
 // entries calls visit for every row of a parent table's file or of chat_visitors, or every excluded record of a ledger.
 func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, visit func(*entry) error) error {
-	return k.entriesAnd(ctx, store, f, nil, visit)
+	return k.entriesIn(ctx, store, f, k.columns, nil, visit)
 }
 
-// entriesAnd is entries, and gathers what a file of chats says of visitors, unless seen is nil.
-func (k *keyed) entriesAnd(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
-	names, each := k.columns, k.ofRows
+// idsIn is entries without their order, and gathers what a file of chats says of visitors, unless seen is nil.
+func (k *keyed) idsIn(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
+	names := k.columns[:k.ids]
+	if seen != nil {
+		names = slices.Concat(k.columns, sightColumns)
+	}
+	return k.entriesIn(ctx, store, f, names, seen, visit)
+}
+
+// entriesIn is entries, of which these columns are read of a parent table.
+func (k *keyed) entriesIn(
+	ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, seen *sightings, visit func(*entry) error,
+) error {
+	each := k.ofRows
 	switch {
 	case f.Kind == chatferry.FileLedger:
 		names, each = ledgerColumns, k.ofLedger
 	case f.Table == ChatVisitors:
 		each = k.ofVisitors
-	case seen != nil:
-		names = slices.Concat(names, sightColumns)
 	}
 	rows := int32(0)
 	return eachRecord(ctx, store, f, names, func(rec arrow.Record) error {
@@ -140,21 +159,27 @@ func (k *keyed) entriesAnd(ctx context.Context, store load.Store, f *checkpoint.
 }
 
 func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) error {
-	shards, offsets, err := sourceOf(rec)
-	if err != nil {
-		return err
+	ordered := int(rec.NumCols()) > k.ids
+	var shards, offsets *array.Int64
+	if ordered {
+		var err error
+		if shards, offsets, err = sourceOf(rec); err != nil {
+			return err
+		}
 	}
 	var deleted *array.Boolean
 	if k.deleted >= 0 {
 		deleted, _ = rec.Column(k.deleted).(*array.Boolean)
 	}
-	view := chosen{rec, k.at}
+	var view arrow.Record = chosen{rec, k.at}
 	var e entry
 	var text []byte
 	for i := range int(rec.NumRows()) {
-		key, version := k.key.Of(view, i)
-		text, e.id = idOf(text, string(k.stream), key)
-		e.order = order{version, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		text = k.key.Append(beforeKey(text, string(k.stream)), view, i)
+		e.id = idIn(text)
+		if ordered {
+			e.order = order{k.key.VersionOf(view, i), chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
+		}
 		e.row = from + int32(i)
 		e.deleted = deleted != nil && deleted.IsValid(i) && deleted.Value(i)
 		if err := visit(&e); err != nil {
@@ -164,10 +189,10 @@ func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) e
 	return nil
 }
 
-// sourceOf returns the first two columns of a record: the Shard and the offset of each row.
+// sourceOf returns the Shard and the offset of each row of a table or of a ledger.
 func sourceOf(rec arrow.Record) (shards, offsets *array.Int64, err error) {
-	shards, ok := rec.Column(0).(*array.Int64)
-	offsets, also := rec.Column(1).(*array.Int64)
+	shards, ok := columnOf(rec, transform.ColumnSourceShard).(*array.Int64)
+	offsets, also := columnOf(rec, transform.ColumnSourceOffset).(*array.Int64)
 	if !ok || !also || shards.NullN() > 0 || offsets.NullN() > 0 {
 		return nil, nil, errors.New("a row does not say where it comes from")
 	}
@@ -213,55 +238,32 @@ func (k *keyed) ofLedger(rec arrow.Record, from int32, visit func(*entry) error)
 // eachRecord reads columns of a Parquet file of the dataset, all of them if none is named. A record is released when
 // visit returns. That a file has as many rows as the log says is checked.
 func eachRecord(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) error {
-	err := readRecords(ctx, store, f, names, visit)
+	left := f.Rows
+	visited := error(nil)
+	err := load.Scan(ctx, store, f.Name, names, func(rec arrow.Record) error {
+		left -= rec.NumRows()
+		visited = visit(rec)
+		return visited
+	})
+	switch {
+	case err == nil && left != 0:
+		err = damaged(fmt.Errorf("it has %d rows, its record says %d", f.Rows-left, f.Rows))
+	case err != nil && visited == nil && ctx.Err() == nil:
+		err = damaged(err)
+	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", f.Name, err)
 	}
 	return nil
 }
 
-func readRecords(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, visit func(arrow.Record) error) (err error) {
-	file, err := store.Open(ctx, f.Name)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	rows, err := load.OpenColumns(file, file.Size(), names...)
-	if err != nil {
-		return damaged(err)
-	}
-	left := f.Rows
-	for {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		rec, err := rows.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return damaged(err)
-		}
-		left -= rec.NumRows()
-		err = visit(rec)
-		rec.Release()
-		if err != nil {
-			return err
-		}
-	}
-	if left != 0 {
-		return damaged(fmt.Errorf("it has %d rows, its record says %d", f.Rows-left, f.Rows))
-	}
-	return nil
-}
-
 // damaged says that a published file is not what the log says of it, unless err tells that it could not be read.
 func damaged(err error) error {
-	if errno := syscall.Errno(0); errors.As(err, &errno) {
-		return &chatferry.Error{Kind: chatferry.KindEnvironment, Err: err, Hint: "check the disk, then run the same command again"}
-	}
 	if chatferry.KindOf(err) != chatferry.KindUnexpected {
 		return err
+	}
+	if errno := syscall.Errno(0); errors.As(err, &errno) {
+		return &chatferry.Error{Kind: chatferry.KindEnvironment, Err: err, Hint: "check the disk, then run the same command again"}
 	}
 	return chatferry.Errorf(chatferry.KindDiffers, "check the disk; chatferry files tells which files there must be", "%w", err)
 }

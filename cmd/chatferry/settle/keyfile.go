@@ -160,7 +160,8 @@ func readFull(r io.ReaderAt, b []byte, at int64) error {
 	return err
 }
 
-// hashesOf returns the beginning of a file of a kind: the hashes, which are sorted, and their checksum.
+// hashesOf returns the beginning of a file of a kind, or the whole of a key file: the hashes, which are sorted, and their
+// checksum.
 func hashesOf(kind *fileKind, second int64, hashes []uint64) []byte {
 	b := make([]byte, 0, keysHeader+len(hashes)*keySize+keysTail)
 	b = append(b, kind.magic...)
@@ -175,12 +176,6 @@ func hashesOf(kind *fileKind, second int64, hashes []uint64) []byte {
 // checked appends the checksum of b.
 func checked(b []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, crc32.Checksum(b, castagnoli))
-}
-
-// makeKeys writes a key file, which takes the place of a damaged one. It sorts the keys.
-func (d *derivedFiles) makeKeys(ctx context.Context, name string, keys []uint64, deleted int64) error {
-	slices.Sort(keys)
-	return d.write(ctx, name, hashesOf(&keysKind, deleted, keys))
 }
 
 // sweep removes all files that are not wanted.

@@ -59,11 +59,7 @@ func newSweep(t *testing.T, f *feed, before int, options Options) *sweep {
 		t.Fatal(err)
 	}
 	s.ends = ends
-	disk := s.disk.Clone()
-	w := s.on(disk, func(op faultfs.Op) faultfs.Fault {
-		s.ops = append(s.ops, op)
-		return faultfs.Fault{}
-	})
+	w := s.noted(s.disk.Clone())
 	report, err := w.carry(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -85,6 +81,17 @@ func newSweep(t *testing.T, f *feed, before int, options Options) *sweep {
 // on is the same account on another disk.
 func (s *sweep) on(disk *faultfs.Disk, hook faultfs.Hook) *world {
 	return &world{fsys: disk.Process(hook), feed: s.feed, options: s.options, ends: slices.Clone(s.ends), after: s.after}
+}
+
+// noted is the account on another disk, of which s notes the operations.
+func (s *sweep) noted(disk *faultfs.Disk) *world {
+	var mu sync.Mutex // a settle reads and writes several files at once
+	return s.on(disk, func(op faultfs.Op) faultfs.Fault {
+		mu.Lock()
+		defer mu.Unlock()
+		s.ops = append(s.ops, op)
+		return faultfs.Fault{}
+	})
 }
 
 // finish lets another run do the rest, and compares what it leaves.
@@ -283,7 +290,10 @@ func TestReadersBesideASettle(t *testing.T) {
 	}
 	disk := s.disk.Clone()
 	looks, twice := 0, 0
+	var mu sync.Mutex
 	w := s.on(disk, func(op faultfs.Op) faultfs.Fault {
+		mu.Lock()
+		defer mu.Unlock()
 		if op.Do != "link" && op.Do != "remove" && op.Do != "syncdir" || t.Failed() {
 			return faultfs.Fault{}
 		}

@@ -134,10 +134,7 @@ func newReplaySweep(t *testing.T, f *feed) *sweep {
 		t.Fatal(err)
 	}
 	s.after = f.mend().then
-	w := s.on(s.disk.Clone(), func(op faultfs.Op) faultfs.Fault {
-		s.ops = append(s.ops, op)
-		return faultfs.Fault{}
-	})
+	w := s.noted(s.disk.Clone())
 	report, err := w.carry(t.Context())
 	if err == nil {
 		err = errors.Join(w.check(t.Context()), w.checkReplayed(t.Context()))

@@ -110,6 +110,7 @@ func limitsOf(memory int64) limits {
 type settler struct {
 	o       Options
 	limits  limits
+	atOnce  int
 	hash    func(id) uint64
 	derived *derivedFiles
 	known   *checkpoint.Dataset // nil: it changed since it was loaded
@@ -133,7 +134,7 @@ func newSettler(o Options) *settler {
 		o.Progress = func(Progress) {}
 	}
 	s := &settler{
-		o: o, limits: limitsOf(o.MemoryLimit), hash: o.weaken, started: o.Now(),
+		o: o, limits: limitsOf(o.MemoryLimit), atOnce: atOnce(o.MemoryLimit), hash: o.weaken, started: o.Now(),
 		derived: &derivedFiles{Derived: o.Derived}, whole: map[chatferry.Stream]bool{},
 		report: Report{Superseded: map[chatferry.Stream]int64{}},
 	}
@@ -174,6 +175,10 @@ func (s *settler) run(ctx context.Context) error {
 	}
 	ready, waiting := units(d)
 	s.report.Waiting = waiting
+	// Where chat_visitors is derived from all chats, their visits are seen then.
+	if err := s.deriveAll(ctx, d, s.state.Visitors != nil); err != nil {
+		return err
+	}
 	batch := s.newBatch(d, "settle")
 	if err := s.settleAll(ctx, batch, ready); err != nil {
 		return errors.Join(err, batch.discard())
@@ -218,7 +223,7 @@ func (s *settler) leave(ctx context.Context) error {
 	if err := s.o.Run.Overtaken(ctx); err != nil {
 		return err // the newer run needs other ones
 	}
-	if err := s.deriveAll(ctx, d); err != nil {
+	if err := s.deriveAll(ctx, d, true); err != nil {
 		return err
 	}
 	s.remember(d)
@@ -286,10 +291,9 @@ func (s *settler) settle(ctx context.Context, batch *batch, k *keyed, all []*uni
 func (s *settler) holders(ctx context.Context, k *keyed, files []*checkpoint.InventoryFile) ([]holder, error) {
 	var out []holder
 	before := s.settledBefore(k.stream)
-	for i, f := range files {
+	for _, f := range files {
 		h := holder{file: f, fresh: !before[f.SHA256]}
 		if h.fresh {
-			s.o.Progress(Progress{Step: "keys", Stream: k.stream, Done: int64(i), Total: int64(len(files))})
 			keys, err := s.scanned(ctx, &keysKind, k, f, nil, nil)
 			if err != nil {
 				return nil, err

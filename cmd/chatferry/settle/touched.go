@@ -26,14 +26,16 @@ func (v *visiting) scope(ctx context.Context) error {
 		}
 	}
 	k := newKeyed(chatferry.Chats)
+	var added []origin
 	for _, f := range v.chats {
 		if !before[f.SHA256] {
 			v.added[f.SHA256] = true
-			if err := v.s.derive(ctx, k, f); err != nil {
-				return err
-			}
+			added = append(added, origin{k, f})
 			changes = append(changes, &change{name: visitsKind.name(f.SHA256), added: true})
 		}
+	}
+	if err := v.s.derive(ctx, added, true); err != nil {
+		return err
 	}
 	return v.s.differing(ctx, changes, func(of id) error {
 		if v.touched = append(v.touched, of); int64(len(v.touched)) > v.s.limits.visitorBytes/touchedSize {
@@ -172,9 +174,10 @@ func (s *settler) stale(name string, err error) error {
 // gather takes in the touched visitors of a span: what the chats say of them from the files of visits, and the texts of
 // those whose newest chat is another one than before from the chats.
 func (v *visiting) gather(ctx context.Context, c *crowd) error {
+	c.past = []past{}
 	for _, of := range v.touched {
-		if hash := v.s.hash(of); c.from <= hash && hash <= c.to {
-			c.enter(of, hash)
+		if hash := v.s.hash(of); c.holds(hash) {
+			c.all, c.past = append(c.all, visitor{sighting: sighting{id: of}, hash: hash}), append(c.past, past{})
 			c.fit()
 		}
 	}
@@ -187,13 +190,15 @@ func (v *visiting) gather(ctx context.Context, c *crowd) error {
 			return err
 		}
 		err := v.s.eachMet(ctx, visitsKind.name(f.SHA256), &m, func(one *sighting) {
-			if g := c.of[one.id]; g != nil {
-				if !v.added[f.SHA256] {
-					g.was.merge(&one.visits)
-				}
-				if g.merge(&one.visits); g.newest == one.newest {
-					g.in = i
-				}
+			at := c.find(v.s.hash(one.id), one.id)
+			if at < 0 {
+				return
+			}
+			if !v.added[f.SHA256] {
+				c.past[at].was.merge(&one.visits)
+			}
+			if c.all[at].merge(&one.visits); c.all[at].newest == one.newest {
+				c.past[at].in = i
 			}
 		})
 		if err != nil {
@@ -207,8 +212,8 @@ func (v *visiting) gather(ctx context.Context, c *crowd) error {
 			return v.s.stale(name, err)
 		}
 		err := v.s.eachMet(ctx, name, &m, func(one *sighting) {
-			if g := c.of[one.id]; g != nil {
-				g.was.merge(&one.visits)
+			if at := c.find(v.s.hash(one.id), one.id); at >= 0 {
+				c.past[at].was.merge(&one.visits)
 			}
 		})
 		if err != nil {
@@ -216,9 +221,9 @@ func (v *visiting) gather(ctx context.Context, c *crowd) error {
 		}
 	}
 	need := map[int]bool{}
-	for _, g := range c.of {
-		if g.chats > 0 && g.renewed() {
-			need[g.in] = true
+	for at := range c.all {
+		if c.all[at].chats > 0 && c.renewed(at) {
+			need[c.past[at].in] = true
 		}
 	}
 	for i, f := range v.chats {

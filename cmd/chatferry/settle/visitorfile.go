@@ -43,25 +43,54 @@ func visitorSchema() *arrow.Schema {
 	}, nil)
 }
 
-// visitorWriter writes the files of chat_visitors.
+// visitorWriter writes the files of chat_visitors, some of them side by side, each in a goroutine of its own.
 type visitorWriter struct {
-	ctx  context.Context
-	b    *batch
-	file *load.ReplacementFile
-	rows int64 // of the file
-	out  *array.RecordBuilder
-	held int // rows in out
+	ctx    context.Context
+	stop   context.CancelFunc // of ctx
+	b      *batch
+	begun  []*visitorFile // that are not in the batch yet
+	file   *visitorFile   // the last of them, if it is not full
+	rows   int64          // of the file
+	out    *array.RecordBuilder
+	hashes []uint64 // of the rows in out
 }
 
-func (w *visitorWriter) add(v *visitor) error {
+// visitorFile is a file of chat_visitors while it is built.
+type visitorFile struct {
+	*load.ReplacementFile
+	hashes  []uint64          // of its visitors
+	records chan arrow.Record // that are to be written; closed once they are all
+	done    chan struct{}     // closed once made or err is known
+	made    chatferry.PartFile
+	err     error
+}
+
+// fill writes what comes, and seals the file when that is all.
+func (f *visitorFile) fill(ctx context.Context) {
+	defer close(f.done)
+	for rec := range f.records {
+		if f.err == nil {
+			f.err = f.Write(rec)
+		}
+		rec.Release()
+	}
+	if f.err == nil {
+		f.made, f.err = f.Seal(ctx)
+	}
+}
+
+func (w *visitorWriter) add(c *crowd, v *visitor) error {
 	if w.out == nil {
 		w.out = array.NewRecordBuilder(memory.DefaultAllocator, visitorSchema())
 	}
-	w.out.Field(0).(*array.StringBuilder).Append(v.name)
-	for i, t := range v.texts {
-		appendText(w.out.Field(1+i), t)
+	for k, column := range visitorWords {
+		b := w.out.Field(column).(*array.StringBuilder)
+		if s, ok := c.word(&v.words, k); ok {
+			b.BinaryBuilder.Append(s)
+		} else {
+			b.AppendNull()
+		}
 	}
-	appendText(w.out.Field(5), text{v.chat, true})
 	for i, at := range []int64{v.newest.version, v.first, v.last} {
 		if b := w.out.Field(6 + i).(*array.TimestampBuilder); at == 0 {
 			b.AppendNull()
@@ -70,56 +99,79 @@ func (w *visitorWriter) add(v *visitor) error {
 		}
 	}
 	w.out.Field(9).(*array.Int64Builder).Append(v.chats)
-	if w.held++; w.held == min(visitorsPerWrite, int(w.b.s.limits.visitorsPerFile)) {
+	if w.hashes = append(w.hashes, v.hash); len(w.hashes) == min(visitorsPerWrite, int(w.b.s.limits.visitorsPerFile)) {
 		return w.flush()
 	}
 	return nil
 }
 
-func appendText(b array.Builder, t text) {
-	if !t.ok {
-		b.AppendNull()
-		return
-	}
-	b.(*array.StringBuilder).Append(t.s)
-}
-
 // flush writes the rows that are held, and ends a file that is full.
 func (w *visitorWriter) flush() error {
-	if w.held == 0 {
+	if len(w.hashes) == 0 {
 		return nil
 	}
 	rec := w.out.NewRecord()
 	defer rec.Release()
-	w.held = 0
-	return w.write(rec)
+	hashes := w.hashes
+	w.hashes = w.hashes[:0]
+	return w.write(rec, hashes)
 }
 
-// write writes rows, and ends a file that is full.
-func (w *visitorWriter) write(rec arrow.Record) error {
+// write writes rows, and ends a file that is full. It copies the hashes of their visitors.
+func (w *visitorWriter) write(rec arrow.Record, hashes []uint64) error {
 	if w.file == nil {
-		var err error
-		if w.file, err = w.b.files.Rows(ChatVisitors, w.b.number(ChatVisitors), visitorSchema()); err != nil {
+		if err := w.begin(); err != nil {
 			return err
 		}
 	}
-	if err := w.file.Write(rec); err != nil {
-		return err
-	}
+	w.file.hashes = append(w.file.hashes, hashes...)
+	rec.Retain()
+	w.file.records <- rec
 	if w.rows += rec.NumRows(); w.rows >= w.b.s.limits.visitorsPerFile {
-		return w.end()
+		w.end()
 	}
 	return nil
 }
 
-func (w *visitorWriter) end() error {
-	if w.file == nil {
-		return nil
+// begin starts a file, once there are not too many.
+func (w *visitorWriter) begin() error {
+	if err := w.await(w.b.s.atOnce - 1); err != nil {
+		return err
 	}
-	file := w.file
-	w.file, w.rows = nil, 0
-	_, err := w.b.seal(w.ctx, file, nil)
-	return err
+	file, err := w.b.files.Rows(ChatVisitors, w.b.number(ChatVisitors), visitorSchema())
+	if err != nil {
+		return err
+	}
+	w.file = &visitorFile{ReplacementFile: file, records: make(chan arrow.Record), done: make(chan struct{})}
+	w.begun, w.rows = append(w.begun, w.file), 0
+	go w.file.fill(w.ctx)
+	return nil
+}
+
+// end lets the open file be sealed.
+func (w *visitorWriter) end() {
+	if w.file != nil {
+		close(w.file.records)
+		w.file = nil
+	}
+}
+
+// await waits until at most so many files are not in the batch, in the order in which they were begun. The visitors of
+// each are known, and its key file is made of them.
+func (w *visitorWriter) await(most int) error {
+	for len(w.begun) > most {
+		f := w.begun[0]
+		if <-f.done; f.err != nil {
+			return f.err
+		}
+		w.begun = w.begun[1:]
+		w.b.keep(f.ReplacementFile, f.made, nil)
+		slices.Sort(f.hashes)
+		if err := w.b.s.derived.write(w.ctx, keysKind.name(f.made.SHA256), hashesOf(&keysKind, 0, f.hashes)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // seal writes what is left, and exchanges the files of which rows are gone. A small one adds its rows to those that were
@@ -131,7 +183,7 @@ func (w *visitorWriter) seal(old []*checkpoint.InventoryFile, gone map[string]bi
 	if err := w.flush(); err != nil {
 		return err
 	}
-	if w.file == nil && len(w.b.body.Add) == 0 && len(gone) == 0 {
+	if len(w.begun) == 0 && len(w.b.body.Add) == 0 && len(gone) == 0 {
 		return nil
 	}
 	var large []*checkpoint.InventoryFile
@@ -156,18 +208,14 @@ func (w *visitorWriter) seal(old []*checkpoint.InventoryFile, gone map[string]bi
 			return err
 		}
 	}
-	if err := w.end(); err != nil {
-		return err
-	}
+	w.end()
 	for _, f := range large {
 		if err := w.copy(f, gone[f.Name]); err != nil {
 			return err
 		}
-		if err := w.end(); err != nil {
-			return err
-		}
+		w.end()
 	}
-	return nil
+	return w.await(0)
 }
 
 // copy retires a file and writes the rows of it that are not gone. That it is what the log says is proven by its digest.
@@ -178,6 +226,7 @@ func (w *visitorWriter) copy(f *checkpoint.InventoryFile, gone bitmap) error {
 	}
 	var sum chatferry.Digest
 	row := uint64(0)
+	var text []byte
 	return eachRecord(w.ctx, w.b.s.o.Store, f, nil, func(rec arrow.Record) error {
 		values, err := chatferry.ValuesDigest(rec)
 		if err != nil {
@@ -202,24 +251,41 @@ func (w *visitorWriter) copy(f *checkpoint.InventoryFile, gone bitmap) error {
 			return err
 		}
 		defer some.Release()
-		return w.write(some)
+		ids, ok := some.Column(0).(*array.String)
+		if !ok {
+			return damaged(errors.New("column id is of a wrong type"))
+		}
+		hashes := make([]uint64, len(kept))
+		for i := range hashes {
+			var of id
+			text, of = idOf(text, string(ChatVisitors), ids.Value(i))
+			hashes[i] = w.b.s.hash(of)
+		}
+		return w.write(some, hashes)
 	})
 }
 
+// abort removes the files that are not in the batch.
 func (w *visitorWriter) abort() error {
-	if w.file == nil {
-		return nil
+	w.stop()
+	w.end()
+	var errs []error
+	for _, f := range w.begun {
+		<-f.done
+		errs = append(errs, f.Abort())
 	}
-	return w.file.Abort()
+	return errors.Join(errs...)
 }
+
+// visitorWords are the columns of chat_visitors in the order of words.
+var visitorWords = [...]int{0, 5, 1, 2, 3, 4}
 
 // visitorRows shows the rows of a file of chat_visitors.
 type visitorRows struct {
-	ids, chats *array.String
-	texts      [4]*array.String
-	times      [3]*array.Timestamp // snapshot_at, first_seen, last_seen
-	counts     *array.Int64
-	buffer     []byte
+	words  wordColumns
+	times  [3]*array.Timestamp // snapshot_at, first_seen, last_seen
+	counts *array.Int64
+	buffer []byte
 }
 
 func visitorRowsOf(rec arrow.Record) (out visitorRows, err error) {
@@ -227,11 +293,9 @@ func visitorRowsOf(rec arrow.Record) (out visitorRows, err error) {
 		return out, damaged(err)
 	}
 	var ok [10]bool
-	out.ids, ok[0] = rec.Column(0).(*array.String)
-	for i := range out.texts {
-		out.texts[i], ok[1+i] = rec.Column(1 + i).(*array.String)
+	for k, column := range visitorWords {
+		out.words[k], ok[column] = rec.Column(column).(*array.String)
 	}
-	out.chats, ok[5] = rec.Column(5).(*array.String)
 	for i := range out.times {
 		out.times[i], ok[6+i] = rec.Column(6 + i).(*array.Timestamp)
 	}
@@ -240,17 +304,4 @@ func visitorRowsOf(rec arrow.Record) (out visitorRows, err error) {
 		return out, damaged(errors.New("its columns are of wrong types"))
 	}
 	return out, nil
-}
-
-// equal reports whether a row is that of a visitor.
-func (r *visitorRows) equal(i int, v *visitor) bool {
-	if r.ids.Value(i) != v.name || r.chats.Value(i) != v.chat || r.counts.Value(i) != v.chats {
-		return false
-	}
-	for t, at := range []int64{v.newest.version, v.first, v.last} {
-		if c := r.times[t]; at != 0 && !c.IsValid(i) || c.IsValid(i) && int64(c.Value(i)) != at {
-			return false
-		}
-	}
-	return textsAt(&r.texts, i) == v.texts
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -86,7 +87,9 @@ func (v *visiting) derive(ctx context.Context) error {
 
 // exchange carries the replace out, if there is anything to exchange, and brings what it says of the table up to date.
 func (v *visiting) exchange(ctx context.Context, b *batch, now *reflected) error {
-	w := &visitorWriter{ctx: ctx, b: b}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	w := &visitorWriter{ctx: ctx, stop: stop, b: b}
 	gone := map[string]bitmap{}
 	err := v.census(ctx, gone, w.add)
 	if err == nil {
@@ -136,10 +139,10 @@ type span struct{ from, to uint64 }
 // census marks the rows of the table that are not right, and gives add those that take their place and new ones, in the
 // order of the visitors' hashes and ids. It holds as many visitors as the memory allows: when there are more it keeps the
 // lower half of their hashes and reads again for the upper half.
-func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(*visitor) error) error {
+func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(*crowd, *visitor) error) error {
 	todo := []span{{0, ^uint64(0)}}
 	for len(todo) > 0 {
-		c := &crowd{span: todo[len(todo)-1], hash: v.s.hash, room: v.s.limits.visitorBytes, of: map[id]*visitor{}}
+		c := &crowd{span: todo[len(todo)-1], hash: v.s.hash, room: v.s.limits.visitorBytes}
 		todo = todo[:len(todo)-1]
 		gather := v.gather
 		if v.touched == nil {
@@ -152,14 +155,15 @@ func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(
 			return err
 		}
 		todo = append(todo, c.left...)
-		for _, one := range c.sorted() {
+		for i := range c.all {
+			one := &c.all[i]
 			if one.kept || one.chats == 0 {
 				continue
 			}
 			if !one.told {
 				return fmt.Errorf("%w: a visitor has no row", errStale)
 			}
-			if err := add(one); err != nil {
+			if err := add(c, one); err != nil {
 				return err
 			}
 		}
@@ -167,15 +171,66 @@ func (v *visiting) census(ctx context.Context, gone map[string]bitmap, add func(
 	return nil
 }
 
-// gatherAll takes in the visitors of all chats.
+// gatherAll takes in the visitors of all chats, and keeps the visits of those files of which they are missing. The files are
+// read side by side, and what is gathered does not depend on which of them is first.
 func (v *visiting) gatherAll(ctx context.Context, c *crowd) error {
-	for i, f := range v.chats {
-		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
-		if err := eachRecord(ctx, v.s.o.Store, f, visitorColumns, c.read); err != nil {
-			return err
-		}
+	if err := v.s.derived.list(ctx); err != nil {
+		return err
 	}
-	return nil
+	missing := make([]bool, len(v.chats))
+	for i, f := range v.chats {
+		missing[i] = !v.s.derived.have[visitsKind.name(f.SHA256)]
+	}
+	beside := c.room / 2 // for what is read and not in the crowd yet
+	share := beside / int64(2*v.s.atOnce)
+	weigh := func(i int) int64 {
+		if missing[i] {
+			return share + v.chats[i].Rows*3*sightingSize
+		}
+		return share
+	}
+	var mu sync.Mutex // of the crowd
+	pour := func(some *crowd) *crowd {
+		mu.Lock()
+		defer mu.Unlock()
+		if some != nil {
+			c.join(some)
+		}
+		return &crowd{span: c.span, hash: c.hash}
+	}
+	read := func(ctx context.Context, i int) (visits [][]byte, err error) {
+		f, some := v.chats[i], pour(nil)
+		var seen *sightings
+		if missing[i] {
+			seen = &sightings{hash: c.hash, all: make([]sighting, 0, f.Rows)}
+		}
+		err = eachRecord(ctx, v.s.o.Store, f, visitorColumns, func(rec arrow.Record) error {
+			if err := some.read(rec, seen); err != nil {
+				return err
+			}
+			if some.size() > share {
+				some = pour(some)
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+		pour(some)
+		if seen != nil {
+			visits = seen.file()
+		}
+		return visits, nil
+	}
+	err := inOrder(ctx, len(v.chats), v.s.atOnce, beside, weigh, read, func(i int, visits [][]byte) error {
+		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
+		if !missing[i] {
+			return nil
+		}
+		return v.s.derived.write(ctx, visitsKind.name(v.chats[i].SHA256), visits...)
+	})
+	c.fold()
+	return err
 }
 
 // compare holds the rows of the table against a crowd, and marks those that are not right.

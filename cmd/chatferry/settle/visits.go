@@ -101,42 +101,32 @@ func (c *chatRows) of(i int) visits {
 
 // What is read of the chats to derive chat_visitors from them.
 var (
-	visitorColumns = []string{
+	visitorColumns = slices.Concat([]string{
 		transform.ColumnSourceShard, transform.ColumnSourceOffset, "visitor_id", "id", "timestamp", "update_timestamp",
-		"visitor_name", "visitor_email", "visitor_phone", "visitor_notes",
-	}
-	visitorTexts = visitorColumns[6:]
+	}, visitorTexts[:])
+	visitorTexts = [...]string{"visitor_name", "visitor_email", "visitor_phone", "visitor_notes"}
 )
 
-// chatTexts shows the texts of the rows too.
+// chatTexts shows the words of the rows too.
 type chatTexts struct {
 	chatRows
-	chats *array.String
-	texts [4]*array.String
+	words wordColumns
 }
 
 func chatTextsOf(rec arrow.Record) (out chatTexts, err error) {
 	if out.chatRows, err = chatRowsOf(rec); err != nil {
 		return out, err
 	}
-	var ok [5]bool
-	out.chats, ok[4] = columnOf(rec, "id").(*array.String)
-	for i, name := range visitorTexts {
-		out.texts[i], ok[i] = columnOf(rec, name).(*array.String)
+	whole := true
+	for i, name := range slices.Concat([]string{"visitor_id", "id"}, visitorTexts[:]) {
+		var ok bool
+		out.words[i], ok = columnOf(rec, name).(*array.String)
+		whole = whole && ok
 	}
-	if ok != [5]bool{true, true, true, true, true} {
+	if !whole {
 		return out, damaged(errors.New("the columns that tell of visitors are of wrong types"))
 	}
 	return out, nil
-}
-
-func textsAt(columns *[4]*array.String, i int) (out [4]text) {
-	for t, c := range columns {
-		if c.IsValid(i) {
-			out[t] = text{c.Value(i), true}
-		}
-	}
-	return out
 }
 
 // sighting is what one file of chats says of one visitor.
@@ -169,13 +159,17 @@ func (s *sightings) compare(a, b id) int {
 
 // fold makes one of all sightings of a visitor.
 func (s *sightings) fold() {
-	slices.SortFunc(s.all, func(a, b sighting) int { return s.compare(a.id, b.id) })
-	kept := s.all[:0]
+	hashes := make([]uint64, len(s.all))
 	for i := range s.all {
-		if n := len(kept); n > 0 && kept[n-1].id == s.all[i].id {
-			kept[n-1].merge(&s.all[i].visits)
+		hashes[i] = s.hash(s.all[i].id)
+	}
+	kept := make([]sighting, 0, len(s.all))
+	for _, at := range hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(s.all[a].id[:], s.all[b].id[:]) }) {
+		one := &s.all[at]
+		if n := len(kept); n > 0 && kept[n-1].id == one.id {
+			kept[n-1].merge(&one.visits)
 		} else {
-			kept = append(kept, s.all[i])
+			kept = append(kept, *one)
 		}
 	}
 	s.all = kept
