@@ -5,61 +5,90 @@ import (
 	"math/bits"
 )
 
-// dictionary numbers distinct strings in the order in which they come.
+// dictionary numbers distinct strings in the order in which they come. It holds no pointers: what a string is stands in
+// plain only.
 type dictionary struct {
-	numbers map[string]uint32
-	strings []string
-	plain   []byte // the strings as a plain page has them
-	// recent holds, by a rough hash, the number plus 1 of the string that was met last: most strings come again soon,
-	// and to compare one costs less than to look it up.
-	recent [256]uint32
+	plain  []byte   // the strings as a plain page has them
+	starts []uint32 // of the strings in plain, behind their lengths
+	slots  []slot   // a hash table of twice as many slots as strings at least; their number is a power of two
+
+	// The string that was met last: many a string comes several times in a row.
+	last       []byte
+	lastNumber uint32
+	lastHash   uint64
 }
+
+// slot is a place of the hash table.
+type slot struct {
+	hash  uint32 // of the string
+	after uint32 // its number plus 1; 0 in an empty slot
+}
+
+const (
+	leastSlots = 64
+	mostSlots  = 1 << 16 // that are worth keeping for the next column chunk
+)
 
 func (d *dictionary) reset() {
-	if len(d.strings) > 1<<12 {
-		d.numbers = nil // a map keeps its size
+	if len(d.slots) > mostSlots {
+		d.slots = nil
 	}
-	clear(d.numbers)
-	d.strings, d.plain = d.strings[:0], kept(d.plain)
-	clear(d.recent[:])
+	clear(d.slots)
+	d.plain, d.starts, d.last = kept(d.plain), d.starts[:0], nil
 }
 
-// number returns the number of a string.
-func (d *dictionary) number(s []byte) uint32 {
-	slot := &d.recent[rough(s)]
-	if *slot > 0 && d.strings[*slot-1] == string(s) {
-		return *slot - 1
+// number returns the number of a string and its hash.
+func (d *dictionary) number(s []byte) (uint32, uint64) {
+	if string(s) == string(d.last) && len(d.starts) > 0 {
+		return d.lastNumber, d.lastHash
 	}
-	n, ok := d.numbers[string(s)]
-	if !ok {
-		if d.numbers == nil {
-			d.numbers = map[string]uint32{}
-		}
-		own := string(s)
-		n = uint32(len(d.strings))
-		d.numbers[own], d.strings = n, append(d.strings, own)
-		d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
-		d.plain = append(d.plain, s...)
-	}
-	*slot = n + 1
-	return n
+	h := hash(s)
+	n := d.find(s, uint32(h>>32))
+	d.last, d.lastNumber, d.lastHash = d.string(n), n, h
+	return n, h
 }
 
-// rough hashes the length, the first and the last bytes of a string.
-func rough(s []byte) uint8 {
-	h := uint64(len(s))
-	switch {
-	case len(s) >= 8:
-		h ^= binary.LittleEndian.Uint64(s) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(s[len(s)-8:]), 29)
-	case len(s) >= 4:
-		h ^= uint64(binary.LittleEndian.Uint32(s))<<32 ^ uint64(binary.LittleEndian.Uint32(s[len(s)-4:]))
-	default:
-		for _, c := range s {
-			h = h<<8 ^ uint64(c)
+// find returns the number of a string other than the last one. If it is new, it is added.
+func (d *dictionary) find(s []byte, hash uint32) uint32 {
+	if len(d.slots) <= 2*len(d.starts) {
+		d.widen()
+	}
+	i := d.slot(hash)
+	for ; d.slots[i].after > 0; i = (i + 1) & (len(d.slots) - 1) {
+		if n := d.slots[i].after - 1; d.slots[i].hash == hash && string(d.string(n)) == string(s) {
+			return n
 		}
 	}
-	return uint8(h * 0x9E3779B97F4A7C15 >> 56)
+	d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
+	d.starts = append(d.starts, uint32(len(d.plain)))
+	d.plain = append(d.plain, s...)
+	d.slots[i] = slot{hash, uint32(len(d.starts))}
+	return uint32(len(d.starts) - 1)
+}
+
+// slot returns where the search for a hash begins.
+func (d *dictionary) slot(hash uint32) int { return int(hash) & (len(d.slots) - 1) }
+
+// string returns the string with a number.
+func (d *dictionary) string(n uint32) []byte {
+	start := d.starts[n]
+	return d.plain[start:][:binary.LittleEndian.Uint32(d.plain[start-4:])]
+}
+
+// widen doubles the hash table.
+func (d *dictionary) widen() {
+	old := d.slots
+	d.slots = make([]slot, max(2*len(old), leastSlots))
+	for _, s := range old {
+		if s.after > 0 {
+			i := d.slot(s.hash)
+			for d.slots[i].after > 0 {
+				i = (i + 1) & (len(d.slots) - 1)
+			}
+			d.slots[i] = s
+		}
+	}
 }
 
 // width is the number of bits of a number, at least 1: some readers know no 0.
-func (d *dictionary) width() int { return max(1, bits.Len(uint(max(len(d.strings), 1)-1))) }
+func (d *dictionary) width() int { return max(1, bits.Len(uint(max(len(d.starts), 1)-1))) }
