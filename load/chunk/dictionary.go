@@ -8,25 +8,24 @@ import (
 // dictionary numbers distinct strings in the order in which they come. It holds no pointers: what a string is stands in
 // plain only.
 type dictionary struct {
-	plain  []byte   // the strings as a plain page has them
-	starts []uint32 // of the strings in plain, behind their lengths
-	slots  []slot   // a hash table of twice as many slots as strings at least; their number is a power of two
-
-	// The string that was met last: many a string comes several times in a row.
-	last       []byte
-	lastNumber uint32
-	lastHash   uint64
+	plain []byte // the strings as a plain page has them
+	n     uint32 // strings
+	slots []slot // a hash table of twice as many slots as strings at least; their number is a power of two
+	last  slot   // of the string that was met last: many a string comes several times in a row
+	hash  uint64 // of that string
 }
 
-// slot is a place of the hash table.
+// slot is a place of the hash table. It is empty where start is 0.
 type slot struct {
-	hash  uint32 // of the string
-	after uint32 // its number plus 1; 0 in an empty slot
+	hash   uint32 // of the string
+	number uint32
+	start  uint32 // in plain, behind its length
+	length uint32
 }
 
 const (
 	leastSlots = 64
-	mostSlots  = 1 << 16 // that are worth keeping for the next column chunk
+	mostSlots  = 1 << 15 // that are worth keeping for the next column chunk
 )
 
 func (d *dictionary) reset() {
@@ -34,55 +33,52 @@ func (d *dictionary) reset() {
 		d.slots = nil
 	}
 	clear(d.slots)
-	d.plain, d.starts, d.last = kept(d.plain), d.starts[:0], nil
+	d.plain, d.n, d.last = kept(d.plain), 0, slot{}
 }
 
-// number returns the number of a string and its hash.
-func (d *dictionary) number(s []byte) (uint32, uint64) {
-	if string(s) == string(d.last) && len(d.starts) > 0 {
-		return d.lastNumber, d.lastHash
-	}
-	h := hash(s)
-	n := d.find(s, uint32(h>>32))
-	d.last, d.lastNumber, d.lastHash = d.string(n), n, h
-	return n, h
+// isLast reports whether a string is the one that was met last.
+func (d *dictionary) isLast(s []byte) bool {
+	return d.last.start > 0 && string(s) == string(d.string(d.last))
 }
 
-// find returns the number of a string other than the last one. If it is new, it is added.
-func (d *dictionary) find(s []byte, hash uint32) uint32 {
-	if len(d.slots) <= 2*len(d.starts) {
+// string returns the string of a slot.
+func (d *dictionary) string(s slot) []byte { return d.plain[s.start:][:s.length] }
+
+// meet finds the number of a string, which is the last one from now on. If it is new, it is added.
+func (d *dictionary) meet(s []byte) {
+	d.hash = hash(s)
+	d.last = d.find(s, uint32(d.hash>>32))
+}
+
+func (d *dictionary) find(s []byte, hash uint32) slot {
+	if len(d.slots) <= 2*int(d.n) {
 		d.widen()
 	}
-	i := d.slot(hash)
-	for ; d.slots[i].after > 0; i = (i + 1) & (len(d.slots) - 1) {
-		if n := d.slots[i].after - 1; d.slots[i].hash == hash && string(d.string(n)) == string(s) {
-			return n
+	i := d.first(hash)
+	for ; d.slots[i].start > 0; i = (i + 1) & (len(d.slots) - 1) {
+		if at := d.slots[i]; at.hash == hash && string(d.string(at)) == string(s) {
+			return at
 		}
 	}
 	d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
-	d.starts = append(d.starts, uint32(len(d.plain)))
+	at := slot{hash, d.n, uint32(len(d.plain)), uint32(len(s))}
 	d.plain = append(d.plain, s...)
-	d.slots[i] = slot{hash, uint32(len(d.starts))}
-	return uint32(len(d.starts) - 1)
+	d.n++
+	d.slots[i] = at
+	return at
 }
 
-// slot returns where the search for a hash begins.
-func (d *dictionary) slot(hash uint32) int { return int(hash) & (len(d.slots) - 1) }
-
-// string returns the string with a number.
-func (d *dictionary) string(n uint32) []byte {
-	start := d.starts[n]
-	return d.plain[start:][:binary.LittleEndian.Uint32(d.plain[start-4:])]
-}
+// first returns where the search for a hash begins.
+func (d *dictionary) first(hash uint32) int { return int(hash) & (len(d.slots) - 1) }
 
 // widen doubles the hash table.
 func (d *dictionary) widen() {
 	old := d.slots
 	d.slots = make([]slot, max(2*len(old), leastSlots))
 	for _, s := range old {
-		if s.after > 0 {
-			i := d.slot(s.hash)
-			for d.slots[i].after > 0 {
+		if s.start > 0 {
+			i := d.first(s.hash)
+			for d.slots[i].start > 0 {
 				i = (i + 1) & (len(d.slots) - 1)
 			}
 			d.slots[i] = s
@@ -91,4 +87,4 @@ func (d *dictionary) widen() {
 }
 
 // width is the number of bits of a number, at least 1: some readers know no 0.
-func (d *dictionary) width() int { return max(1, bits.Len(uint(max(len(d.starts), 1)-1))) }
+func (d *dictionary) width() int { return max(1, bits.Len(uint(max(d.n, 1)-1))) }

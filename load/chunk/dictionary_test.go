@@ -41,11 +41,14 @@ func TestDictionary(t *testing.T) {
 				want[string(s)] = k
 				plain = append(binary.LittleEndian.AppendUint32(plain, uint32(len(s))), s...)
 			}
-			if n, h := d.number(s); n != k || h != hash(s) || !bytes.Equal(d.string(n), s) {
-				t.Fatalf("round %d, string %d: %q has number %d (%q) instead of %d", round, i, s, n, d.string(n), k)
+			if !d.isLast(s) {
+				d.meet(s)
+			}
+			if d.last.number != k || d.hash != hash(s) || !bytes.Equal(d.string(d.last), s) {
+				t.Fatalf("round %d, string %d: %q has number %d (%q) instead of %d", round, i, s, d.last.number, d.string(d.last), k)
 			}
 		}
-		if !bytes.Equal(d.plain, plain) || len(d.starts) != len(want) {
+		if !bytes.Equal(d.plain, plain) || int(d.n) != len(want) {
 			t.Fatalf("round %d: a page of other strings", round)
 		}
 	}
@@ -60,7 +63,7 @@ func TestDictionaryOfOneHash(t *testing.T) {
 		if _, known := want[string(s)]; !known {
 			want[string(s)] = uint32(len(want))
 		}
-		if n := d.find(s, 7); n != want[string(s)] {
+		if n := d.find(s, 7).number; n != want[string(s)] {
 			t.Fatalf("%q has number %d instead of %d", s, n, want[string(s)])
 		}
 	}

@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -205,15 +206,20 @@ func (w *Writer) takePlain(text []byte, ends []int32) {
 
 // number takes the Print of strings and adds their numbers to the page.
 func (w *Writer) number(text []byte, ends []int32) {
-	numbers, sum := slices.Grow(w.page.numbers, len(ends)), w.print.texts
+	d, sum := &w.dictionary, w.print.texts
+	had := len(w.page.numbers)
+	w.page.numbers = slices.Grow(w.page.numbers, len(ends)-1)[:had+len(ends)-1]
+	numbers := w.page.numbers[had:]
 	at := ends[0]
-	for _, end := range ends[1:] {
-		n, h := w.dictionary.number(text[at:end])
+	for i, end := range ends[1:] {
+		if s := text[at:end]; !d.isLast(s) {
+			d.meet(s)
+		}
 		at = end
-		numbers = append(numbers, n)
-		sum.add(h)
+		numbers[i] = d.last.number
+		sum.add(d.hash)
 	}
-	w.page.numbers, w.print.texts = numbers, sum
+	w.print.texts = sum
 }
 
 // trial is the number of strings after which a column chunk is written with a dictionary or without.
@@ -236,8 +242,10 @@ func (w *Writer) choose() {
 // boundDictionary takes the strings of the dictionary into the bounds.
 func (w *Writer) boundDictionary() {
 	if w.column.Bounds {
-		for n := range w.dictionary.starts {
-			w.bounds.bytes(w.dictionary.string(uint32(n)))
+		for b := w.dictionary.plain; len(b) > 0; {
+			n := binary.LittleEndian.Uint32(b)
+			w.bounds.bytes(b[4:][:n])
+			b = b[4+n:]
 		}
 	}
 }
@@ -321,7 +329,7 @@ func (w *Writer) Finish() (Chunk, error) {
 	if w.numbered > 0 {
 		var err error
 		w.boundDictionary()
-		if out.Dictionary, err = w.appendPage(nil, pageDictionary, w.dictionary.plain, len(w.dictionary.starts), encodingPlain); err != nil {
+		if out.Dictionary, err = w.appendPage(nil, pageDictionary, w.dictionary.plain, int(w.dictionary.n), encodingPlain); err != nil {
 			return out, err
 		}
 	}
