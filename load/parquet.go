@@ -36,9 +36,9 @@ func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, err
 	codec := registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
-	if w, ok := s.writers.Get().(*[]*chunk.Writer); ok {
-		p.columns = *w
-	} else {
+	select {
+	case p.columns = <-s.writers:
+	default:
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
 			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), codec.appendPage, scratch))
@@ -194,9 +194,11 @@ func (p *parquetWriter) close() error {
 	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	out.WriteString(parquetMagic)
 	if _, err = p.sink.Write(out.Bytes()); err == nil {
-		columns := p.columns
+		select {
+		case p.schema.writers <- p.columns:
+		default:
+		}
 		p.columns = nil
-		p.schema.writers.Put(&columns)
 	}
 	return err
 }

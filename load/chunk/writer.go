@@ -155,16 +155,20 @@ func (w *Writer) appendCells(c *cells, levels int) error {
 	case w.column.Kind == Bool:
 		at := w.page.bools.n
 		c.appendBools(&w.page.bools)
-		w.print.bools.appendBits(w.page.bools.b, at, present)
+		c.appendBools(&w.print.bools)
 		if w.column.Bounds {
 			w.bounds.bools(present, ones(w.page.bools.b, at, present))
 		}
 	default:
 		at := len(w.page.plain)
 		w.page.plain = c.appendFixed(w.page.plain, w.column.Kind.width())
-		w.print.fixed.Write(w.page.plain[at:])
+		values := w.page.plain[at:]
+		if c.nulls == 0 {
+			values = c.fixed
+		}
+		w.print.fixed.Write(values)
 		if w.column.Bounds {
-			w.bounds.addFixed(w.column.Kind, w.page.plain[at:])
+			w.bounds.addFixed(w.column.Kind, values)
 		}
 	}
 	if len(w.page.plain) >= w.pageBytes || len(w.dictionary.plain) >= w.pageBytes && w.form == formNumbered {
