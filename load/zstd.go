@@ -12,12 +12,14 @@ import (
 
 // registerZstd puts zstdCodec in the place of arrow's own codec, which makes a new encoder for every page. The registry
 // is a map of the arrow library without a lock, so it is written once, before the first file is opened.
-var registerZstd = sync.OnceFunc(func() {
+var registerZstd = sync.OnceValue(func() *zstdCodec {
 	n := runtime.GOMAXPROCS(0)
-	compress.RegisterCodec(compress.Codecs.Zstd, &zstdCodec{
+	c := &zstdCodec{
 		encoders: make(chan pooledEncoder, n),
 		decoders: make(chan *zstd.Decoder, n),
-	})
+	}
+	compress.RegisterCodec(compress.Codecs.Zstd, c)
+	return c
 })
 
 // zstdCodec compresses and decompresses pages with cached coders. Every encoder works with one goroutine, the caller's,
@@ -52,6 +54,13 @@ func (c *zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
 	if level == compress.DefaultCompressionLevel {
 		level = zstdLevel
 	}
+	return c.appendEncoded(dst[:0], src, level)
+}
+
+// appendPage appends a page of this package's settings, compressed.
+func (c *zstdCodec) appendPage(dst, src []byte) []byte { return c.appendEncoded(dst, src, zstdLevel) }
+
+func (c *zstdCodec) appendEncoded(dst, src []byte, level int) []byte {
 	var e pooledEncoder
 	select {
 	case e = <-c.encoders:
@@ -64,7 +73,7 @@ func (c *zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
 		}
 		e = pooledEncoder{level, enc}
 	}
-	dst = e.EncodeAll(src, dst[:0])
+	dst = e.EncodeAll(src, dst)
 	select {
 	case c.encoders <- e:
 	default:

@@ -78,23 +78,58 @@ func (m *bitmap) appendRun(one bool, n int) {
 		m.put(w&(1<<k-1), k)
 		n -= k
 	}
-	for ; n >= 8; n -= 8 {
-		m.b = append(m.b, byte(w))
-		m.n += 8
-	}
-	if n > 0 {
+	m.b = appendByte(m.b, byte(w), n/8)
+	m.n += n &^ 7
+	if n &= 7; n > 0 {
 		m.put(w&(1<<n-1), n)
 	}
 }
 
 // appendBits appends n bits of another bitmap from bit at on.
 func (m *bitmap) appendBits(b []byte, at, n int) {
-	const step = 48
-	for ; n >= step; n -= step {
+	if k := min(n, -m.n&7); k > 0 { // up to a whole byte
+		m.put(word(b, at)&(1<<k-1), k)
+		at, n = at+k, n-k
+	}
+	if whole := n / 8; at&7 == 0 {
+		m.b = append(m.b, b[at>>3:][:whole]...)
+		m.n += 8 * whole
+		at, n = at+8*whole, n&7
+	}
+	const step = 56
+	for ; n > step; n -= step {
 		m.put(word(b, at)&(1<<step-1), step)
 		at += step
 	}
 	if n > 0 {
 		m.put(word(b, at)&(1<<n-1), n)
 	}
+}
+
+// appendByte appends a byte n times.
+func appendByte(dst []byte, c byte, n int) []byte {
+	at := len(dst)
+	dst = grow(dst, n)
+	run := dst[at:]
+	if c == 0 {
+		clear(run)
+		return dst
+	}
+	for i := range run {
+		run[i] = c
+	}
+	return dst
+}
+
+// equalBytes returns how many bytes at the beginning of b are c.
+func equalBytes(b []byte, c byte) (n int) {
+	for all := uint64(c) * 0x0101010101010101; n+8 <= len(b); n += 8 {
+		if other := binary.LittleEndian.Uint64(b[n:]) ^ all; other != 0 {
+			return n + bits.TrailingZeros64(other)/8
+		}
+	}
+	for n < len(b) && b[n] == c {
+		n++
+	}
+	return n
 }

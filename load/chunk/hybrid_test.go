@@ -22,7 +22,7 @@ func runsOf(r *rand.Rand, n int, values uint32) []uint32 {
 func TestHybrid(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 0))
 	for round := range 3000 {
-		width := 1 + r.IntN(17)
+		width := 1 + r.IntN(31)
 		want := runsOf(r, r.IntN(300), min(uint32(1)<<width, 5))
 		if r.IntN(2) == 0 {
 			want = runsOf(r, r.IntN(300), 1<<width)
