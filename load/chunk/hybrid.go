@@ -3,6 +3,7 @@ package chunk
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // Levels and dictionary indexes stand in Parquet as a hybrid of runs: a run of one value (its length times 2, then the
@@ -121,7 +122,7 @@ func (h *hybrid) next(most int) (n int, err error) {
 		return min(left/h.width, most), nil
 	}
 	header, size := binary.Uvarint(h.b)
-	if size <= 0 || header < 2 || header>>1 > 1<<31 {
+	if size <= 0 || header < 2 || header>>1 > math.MaxInt32 {
 		return 0, errHybrid
 	}
 	h.b = h.b[size:]
@@ -143,6 +144,58 @@ func (h *hybrid) next(most int) (n int, err error) {
 	}
 	h.bits, h.at, h.b = h.b[:n*h.width], 0, h.b[n*h.width:]
 	return min(n*8, most), nil
+}
+
+// count passes over n values and returns how many of them are the one that is given.
+func (h *hybrid) count(n int, value uint32) (sum int, err error) {
+	for n > 0 {
+		k, err := h.next(n)
+		if err != nil {
+			return 0, err
+		}
+		n -= k
+		switch {
+		case h.run > 0:
+			h.run -= k
+			if h.value == value {
+				sum += k
+			}
+		case h.width == 1 && value == 1:
+			sum += ones(h.bits, h.at, k)
+			h.at += k
+		default:
+			mask := uint64(1)<<h.width - 1
+			for range k {
+				if uint32(word(h.bits, h.at)&mask) == value {
+					sum++
+				}
+				h.at += h.width
+			}
+		}
+	}
+	return sum, nil
+}
+
+// greatest passes over n values and returns the greatest of them, 0 if n is 0.
+func (h *hybrid) greatest(n int) (most uint32, err error) {
+	for n > 0 {
+		k, err := h.next(n)
+		if err != nil {
+			return 0, err
+		}
+		n -= k
+		if h.run > 0 {
+			h.run -= k
+			most = max(most, h.value)
+			continue
+		}
+		mask := uint64(1)<<h.width - 1
+		for range k {
+			most = max(most, uint32(word(h.bits, h.at)&mask))
+			h.at += h.width
+		}
+	}
+	return most, nil
 }
 
 // appendTo reads n values.

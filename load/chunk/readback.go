@@ -26,7 +26,17 @@ type Reader struct {
 // NewReader returns a Reader.
 func NewReader() *Reader { return &Reader{print: newPrinter()} }
 
-var errEarly = errors.New("a page ends early")
+var (
+	errEarly      = errors.New("a page ends early")
+	errPageType   = errors.New("a page of a type that is not written")
+	errDictionary = errors.New("a dictionary that was not written")
+)
+
+func errPageEncoding(e parquet.Encoding) error { return fmt.Errorf("a page in the encoding %s", e) }
+
+func errNumber(n uint32, strings int) error {
+	return fmt.Errorf("number %d of a dictionary of %d strings", n, strings)
+}
 
 // ReadBack decodes all pages of a column chunk, returns the Print of what it read, and holds the statistics against it.
 // The page reader is arrow's; it may panic on damage, which is the caller's to recover.
@@ -42,7 +52,7 @@ func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, err
 		case *file.DataPageV1:
 			err = r.data(c, p)
 		default:
-			err = errors.New("a page of a type that is not written")
+			err = errPageType
 		}
 		if err != nil {
 			return Print{}, err
@@ -67,7 +77,7 @@ func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, err
 
 func (r *Reader) dictionary(c Column, p *file.DictionaryPage) error {
 	if c.Kind != String || parquet.Encoding(p.Encoding()) != parquet.Encodings.Plain {
-		return errors.New("a dictionary that was not written")
+		return errDictionary
 	}
 	for b := p.Data(); len(b) > 0; {
 		n, err := stringLength(b)
@@ -183,7 +193,7 @@ func (r *Reader) values(c Column, encoding parquet.Encoding, b []byte, n int) (v
 	case c.Kind == String && encoding == parquet.Encodings.RLEDict:
 		return v, r.numbered(&v, b)
 	case encoding != parquet.Encodings.Plain:
-		return v, fmt.Errorf("a page in the encoding %s", encoding)
+		return v, errPageEncoding(encoding)
 	case w > 0:
 		if len(b) != n*w {
 			return v, errEarly
@@ -226,17 +236,17 @@ func (r *Reader) plainText(v *values, b []byte) error {
 
 // numbered reads the strings behind their numbers in the dictionary.
 func (r *Reader) numbered(v *values, b []byte) (err error) {
-	if len(b) == 0 || b[0] > 32 {
-		return errEarly
+	h, err := numbersOf(b)
+	if err != nil {
+		return err
 	}
-	h := hybrid{b: b[1:], width: int(b[0])}
 	if r.numbers, err = h.appendTo(r.numbers[:0], v.n); err != nil {
 		return err
 	}
 	text, lengths := r.scratch.text[:0], r.scratch.lengths[:0]
 	for _, n := range r.numbers {
 		if int(n) >= len(r.strings) {
-			return fmt.Errorf("number %d of a dictionary of %d strings", n, len(r.strings))
+			return errNumber(n, len(r.strings))
 		}
 		r.met[n] = true
 		text = append(text, r.strings[n]...)
@@ -245,4 +255,12 @@ func (r *Reader) numbered(v *values, b []byte) (err error) {
 	r.scratch.text, r.scratch.lengths = text, lengths
 	v.text, v.lengths = text, lengths
 	return nil
+}
+
+// numbersOf opens the numbers of the dictionary that a page holds.
+func numbersOf(b []byte) (hybrid, error) {
+	if len(b) == 0 || b[0] > 32 {
+		return hybrid{}, errEarly
+	}
+	return hybrid{b: b[1:], width: int(b[0])}, nil
 }
