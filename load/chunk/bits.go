@@ -78,19 +78,30 @@ func (m *bitmap) appendRun(one bool, n int) {
 		m.put(w&(1<<k-1), k)
 		n -= k
 	}
-	for ; n >= 8; n -= 8 {
-		m.b = append(m.b, byte(w))
-		m.n += 8
+	at := len(m.b)
+	m.b = grow(m.b, n/8)
+	for i := range m.b[at:] {
+		m.b[at+i] = byte(w)
 	}
-	if n > 0 {
+	m.n += n &^ 7
+	if n &= 7; n > 0 {
 		m.put(w&(1<<n-1), n)
 	}
 }
 
 // appendBits appends n bits of another bitmap from bit at on.
 func (m *bitmap) appendBits(b []byte, at, n int) {
-	const step = 48
-	for ; n >= step; n -= step {
+	if k := min(n, -m.n&7); k > 0 { // up to a whole byte
+		m.put(word(b, at)&(1<<k-1), k)
+		at, n = at+k, n-k
+	}
+	if whole := n / 8; at&7 == 0 {
+		m.b = append(m.b, b[at>>3:][:whole]...)
+		m.n += 8 * whole
+		at, n = at+8*whole, n&7
+	}
+	const step = 56
+	for ; n > step; n -= step {
 		m.put(word(b, at)&(1<<step-1), step)
 		at += step
 	}

@@ -17,46 +17,59 @@ type bounds struct {
 	fmin     float64 // floats other than NaN
 	fmax     float64
 	min, max []byte // strings and binaries, by their bytes
+
+	minHead, maxHead uint64 // of min and max
 }
 
 func (b *bounds) reset() { *b = bounds{min: b.min[:0], max: b.max[:0]} }
 
-func (b *bounds) add(k Kind, v *values) {
+// addFixed adds values of fixed width as a plain page has them.
+func (b *bounds) addFixed(k Kind, v []byte) {
 	switch k {
 	case Int64:
-		for f := v.fixed; len(f) >= 8; f = f[8:] {
-			b.integer(int64(binary.NativeEndian.Uint64(f)))
+		lo, hi := int64(math.MaxInt64), int64(math.MinInt64)
+		for f := v; len(f) >= 8; f = f[8:] {
+			i := int64(binary.LittleEndian.Uint64(f))
+			lo, hi = min(lo, i), max(hi, i)
 		}
+		b.integers(lo, hi)
 	case Int32:
-		for f := v.fixed; len(f) >= 4; f = f[4:] {
-			b.integer(int64(int32(binary.NativeEndian.Uint32(f))))
+		lo, hi := int32(math.MaxInt32), int32(math.MinInt32)
+		for f := v; len(f) >= 4; f = f[4:] {
+			i := int32(binary.LittleEndian.Uint32(f))
+			lo, hi = min(lo, i), max(hi, i)
 		}
+		b.integers(int64(lo), int64(hi))
 	case Float64:
-		for f := v.fixed; len(f) >= 8; f = f[8:] {
-			b.float(math.Float64frombits(binary.NativeEndian.Uint64(f)))
-		}
-	case Bool:
-		for _, one := range v.bools {
-			b.integer(int64(one))
+		for f := v; len(f) >= 8; f = f[8:] {
+			b.float(math.Float64frombits(binary.LittleEndian.Uint64(f)))
 		}
 	case Bytes32:
-		for f := v.fixed; len(f) >= 32; f = f[32:] {
+		for f := v; len(f) >= 32; f = f[32:] {
 			b.bytes(f[:32])
-		}
-	case String:
-		text := v.text
-		for _, n := range v.lengths {
-			b.bytes(text[:n])
-			text = text[n:]
 		}
 	}
 }
 
-func (b *bounds) integer(v int64) {
-	if !b.any {
-		b.imin, b.imax, b.any = v, v, true
+// integers adds the least and the greatest of some integers. Of none, lo is greater than hi.
+func (b *bounds) integers(lo, hi int64) {
+	if lo > hi {
+		return
 	}
-	b.imin, b.imax = min(b.imin, v), max(b.imax, v)
+	if !b.any {
+		b.imin, b.imax, b.any = lo, hi, true
+	}
+	b.imin, b.imax = min(b.imin, lo), max(b.imax, hi)
+}
+
+// bools adds booleans, so many of which are true.
+func (b *bounds) bools(n, ones int) {
+	if ones < n {
+		b.integers(0, 0)
+	}
+	if ones > 0 {
+		b.integers(1, 1)
+	}
 }
 
 func (b *bounds) float(v float64) {
@@ -70,15 +83,31 @@ func (b *bounds) float(v float64) {
 }
 
 func (b *bounds) bytes(v []byte) {
-	if !b.any {
-		b.min, b.max, b.any = append(b.min[:0], v...), append(b.max[:0], v...), true
-		return
+	h := head(v)
+	switch {
+	case !b.any:
+		b.any = true
+		b.min, b.minHead = append(b.min[:0], v...), h
+		b.max, b.maxHead = append(b.max[:0], v...), h
+	case h > b.minHead && h < b.maxHead:
+	case h <= b.minHead && bytes.Compare(v, b.min) < 0:
+		b.min, b.minHead = append(b.min[:0], v...), h
+	case h >= b.maxHead && bytes.Compare(v, b.max) > 0:
+		b.max, b.maxHead = append(b.max[:0], v...), h
 	}
-	if bytes.Compare(v, b.min) < 0 {
-		b.min = append(b.min[:0], v...)
-	} else if bytes.Compare(v, b.max) > 0 {
-		b.max = append(b.max[:0], v...)
+}
+
+// head returns the first 8 bytes of a string, with zeros behind a shorter one. Of two strings whose heads differ, the one
+// with the lesser head is the lesser.
+func head(v []byte) uint64 {
+	if len(v) >= 8 {
+		return binary.BigEndian.Uint64(v)
 	}
+	var h uint64
+	for i, c := range v {
+		h |= uint64(c) << (56 - 8*i)
+	}
+	return h
 }
 
 // encoded returns the bounds in Parquet's plain encoding, nil if there are none. Of the two zeros of floats Parquet wants

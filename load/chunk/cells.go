@@ -1,6 +1,7 @@
 package chunk
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math/bits"
 
@@ -104,75 +105,45 @@ func (c *cells) fit(k Kind, from, room int) (to int) {
 	return to
 }
 
-// values are the values of a column without its nulls, behind each other.
-type values struct {
-	n       int
-	fixed   []byte   // of fixed width
-	bools   []byte   // 0 or 1
-	lengths []uint32 // of strings
-	text    []byte
+// run returns the first of the cells from i on that are not null, as far as they stand behind each other. Both are n if
+// there are none.
+func (c *cells) run(i int) (from, to int) {
+	switch c.nulls {
+	case 0:
+		return i, c.n
+	case c.n:
+		return c.n, c.n
+	}
+	from, to = nextRun(c.valid, c.at+i, c.at+c.n)
+	return from - c.at, to - c.at
 }
 
-// gather returns the values of cells. They lie in the cells' memory or in that of scratch.
-func (c *cells) gather(k Kind, scratch *values) values {
-	out := values{n: c.n - c.nulls}
-	if out.n == 0 {
-		return out
+// appendFixed appends the values of fixed width that are not null, as a plain page has them.
+func (c *cells) appendFixed(dst []byte, width int) []byte {
+	for from, to := c.run(0); from < to; from, to = c.run(to) {
+		dst = append(dst, c.fixed[from*width:to*width]...) // the memory of Arrow and Parquet is the same, little-endian
 	}
-	switch w := k.width(); {
-	case w > 0 && c.nulls == 0:
-		out.fixed = c.fixed
-	case w > 0:
-		b := scratch.fixed[:0]
-		c.runs(func(from, to int) { b = append(b, c.fixed[from*w:to*w]...) })
-		scratch.fixed, out.fixed = b, b
-	case k == Bool:
-		b := scratch.bools[:0]
-		c.runs(func(from, to int) {
-			for i := from; i < to; i++ {
-				b = append(b, c.bools[(c.at+i)>>3]>>((c.at+i)&7)&1)
-			}
-		})
-		scratch.bools, out.bools = b, b
-	default:
-		c.gatherText(scratch, &out)
-	}
-	return out
+	return dst
 }
 
-func (c *cells) gatherText(scratch, out *values) {
-	lengths, sum := scratch.lengths[:0], 0
-	c.runs(func(from, to int) {
-		last := c.ends[from]
-		for _, end := range c.ends[from+1 : to+1] {
-			lengths = append(lengths, uint32(end-last))
-			last = end
+// appendBools appends the booleans that are not null.
+func (c *cells) appendBools(m *bitmap) {
+	for from, to := c.run(0); from < to; from, to = c.run(to) {
+		m.appendBits(c.bools, c.at+from, to-from)
+	}
+}
+
+// appendText appends the strings that are not null, as a plain page has them.
+func (c *cells) appendText(dst []byte) []byte {
+	for from, to := c.run(0); from < to; from, to = c.run(to) {
+		ends := c.ends[from : to+1]
+		at, first := len(dst), ends[0]
+		dst = grow(dst, 4*(to-from)+int(ends[to-from]-first))
+		for _, end := range ends[1:] {
+			binary.LittleEndian.PutUint32(dst[at:], uint32(end-first))
+			at += 4 + copy(dst[at+4:], c.text[first:end])
+			first = end
 		}
-		sum += int(last - c.ends[from])
-	})
-	scratch.lengths, out.lengths = lengths, lengths
-	if first, last := int(c.ends[0]), int(c.ends[c.n]); last-first == sum {
-		out.text = c.text[first:last]
-		return
 	}
-	text := scratch.text[:0] // below nulls lies text too
-	c.runs(func(from, to int) { text = append(text, c.text[c.ends[from]:c.ends[to]]...) })
-	scratch.text, out.text = text, text
-}
-
-// runs calls f with every run of cells that are not null.
-func (c *cells) runs(f func(from, to int)) {
-	if c.nulls == 0 {
-		f(0, c.n)
-		return
-	}
-	end := c.at + c.n
-	for i := c.at; ; {
-		from, to := nextRun(c.valid, i, end)
-		if from == end {
-			return
-		}
-		f(from-c.at, to-c.at)
-		i = to
-	}
+	return dst
 }

@@ -5,61 +5,86 @@ import (
 	"math/bits"
 )
 
-// dictionary numbers distinct strings in the order in which they come.
+// dictionary numbers distinct strings in the order in which they come. It holds no pointers: what a string is stands in
+// plain only.
 type dictionary struct {
-	numbers map[string]uint32
-	strings []string
-	plain   []byte // the strings as a plain page has them
-	// recent holds, by a rough hash, the number plus 1 of the string that was met last: most strings come again soon,
-	// and to compare one costs less than to look it up.
-	recent [256]uint32
+	plain []byte // the strings as a plain page has them
+	n     uint32 // strings
+	slots []slot // a hash table of twice as many slots as strings at least; their number is a power of two
+	last  slot   // of the string that was met last: many a string comes several times in a row
+	hash  uint64 // of that string
 }
+
+// slot is a place of the hash table. It is empty where start is 0.
+type slot struct {
+	hash   uint32 // of the string
+	number uint32
+	start  uint32 // in plain, behind its length
+	length uint32
+}
+
+const (
+	leastSlots = 64
+	mostSlots  = 1 << 15 // that are worth keeping for the next column chunk
+)
 
 func (d *dictionary) reset() {
-	if len(d.strings) > 1<<12 {
-		d.numbers = nil // a map keeps its size
+	if len(d.slots) > mostSlots {
+		d.slots = nil
 	}
-	clear(d.numbers)
-	d.strings, d.plain = d.strings[:0], kept(d.plain)
-	clear(d.recent[:])
+	clear(d.slots)
+	d.plain, d.n, d.last = kept(d.plain), 0, slot{}
 }
 
-// number returns the number of a string.
-func (d *dictionary) number(s []byte) uint32 {
-	slot := &d.recent[rough(s)]
-	if *slot > 0 && d.strings[*slot-1] == string(s) {
-		return *slot - 1
-	}
-	n, ok := d.numbers[string(s)]
-	if !ok {
-		if d.numbers == nil {
-			d.numbers = map[string]uint32{}
-		}
-		own := string(s)
-		n = uint32(len(d.strings))
-		d.numbers[own], d.strings = n, append(d.strings, own)
-		d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
-		d.plain = append(d.plain, s...)
-	}
-	*slot = n + 1
-	return n
+// isLast reports whether a string is the one that was met last.
+func (d *dictionary) isLast(s []byte) bool {
+	return d.last.start > 0 && string(s) == string(d.string(d.last))
 }
 
-// rough hashes the length, the first and the last bytes of a string.
-func rough(s []byte) uint8 {
-	h := uint64(len(s))
-	switch {
-	case len(s) >= 8:
-		h ^= binary.LittleEndian.Uint64(s) ^ bits.RotateLeft64(binary.LittleEndian.Uint64(s[len(s)-8:]), 29)
-	case len(s) >= 4:
-		h ^= uint64(binary.LittleEndian.Uint32(s))<<32 ^ uint64(binary.LittleEndian.Uint32(s[len(s)-4:]))
-	default:
-		for _, c := range s {
-			h = h<<8 ^ uint64(c)
+// string returns the string of a slot.
+func (d *dictionary) string(s slot) []byte { return d.plain[s.start:][:s.length] }
+
+// meet finds the number of a string, which is the last one from now on. If it is new, it is added.
+func (d *dictionary) meet(s []byte) {
+	d.hash = hash(s)
+	d.last = d.find(s, uint32(d.hash>>32))
+}
+
+func (d *dictionary) find(s []byte, hash uint32) slot {
+	if len(d.slots) <= 2*int(d.n) {
+		d.widen()
+	}
+	i := d.first(hash)
+	for ; d.slots[i].start > 0; i = (i + 1) & (len(d.slots) - 1) {
+		if at := d.slots[i]; at.hash == hash && string(d.string(at)) == string(s) {
+			return at
 		}
 	}
-	return uint8(h * 0x9E3779B97F4A7C15 >> 56)
+	d.plain = binary.LittleEndian.AppendUint32(d.plain, uint32(len(s)))
+	at := slot{hash, d.n, uint32(len(d.plain)), uint32(len(s))}
+	d.plain = append(d.plain, s...)
+	d.n++
+	d.slots[i] = at
+	return at
+}
+
+// first returns where the search for a hash begins.
+func (d *dictionary) first(hash uint32) int { return int(hash) & (len(d.slots) - 1) }
+
+// widen doubles the hash table.
+func (d *dictionary) widen() {
+	old := d.slots
+	d.slots = make([]slot, max(2*len(old), leastSlots))
+	for _, s := range old {
+		if s.start > 0 {
+			i := d.first(s.hash)
+			for d.slots[i].start > 0 {
+				i = (i + 1) & (len(d.slots) - 1)
+			}
+			d.slots[i] = s
+		}
+	}
 }
 
 // width is the number of bits of a number, at least 1: some readers know no 0.
-func (d *dictionary) width() int { return max(1, bits.Len(uint(max(len(d.strings), 1)-1))) }
+func (d *dictionary) width() int { return max(1, bits.Len(uint(max(d.n, 1)-1))) }

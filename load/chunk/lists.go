@@ -48,31 +48,49 @@ func (w *Writer) appendLists(a *array.List) error {
 // appendLevels adds the levels of some rows and returns how many they are.
 func (w *Writer) appendLevels(a *array.List, elements *cells, offsets []int32, from, to int) (int, error) {
 	base := w.column.base()
-	def, rep := w.page.def, w.page.rep
-	begun := len(def)
+	levels := w.page.levels
+	begun := len(levels)
+	nulls := a.NullN() > 0
 	for i := from; i < to; i++ {
 		start, end := int(offsets[i]-offsets[0]), int(offsets[i+1]-offsets[0])
 		switch {
-		case a.IsNull(i):
+		case nulls && a.IsNull(i):
 			if start != end {
 				return 0, fmt.Errorf("row %d is a null list with %d elements", i, end-start)
 			}
-			def, rep = append(def, base-1), append(rep, 0)
+			levels = append(levels, level(base-1, 0))
 		case start == end:
-			def, rep = append(def, base), append(rep, 0)
+			levels = append(levels, level(base, 0))
 		}
 		for j := start; j < end; j++ {
-			d, r := base+2, byte(1)
+			l := level(base+2, 1)
 			if elements.nulls > 0 && !bitAt(elements.valid, elements.at+j) {
-				d = base + 1
+				l = level(base+1, 1)
 			}
 			if j == start {
-				r = 0
+				l &^= 1
 			}
-			def, rep = append(def, d), append(rep, r)
+			levels = append(levels, l)
 		}
 	}
-	w.page.def, w.page.rep = def, rep
-	w.print.addLevels(def[begun:], rep[begun:])
-	return len(def) - begun, nil
+	w.page.levels = levels
+	w.print.levels.Write(levels[begun:])
+	return len(levels) - begun, nil
+}
+
+// level is how both levels of an element of a list lie in memory.
+func level(def, rep byte) byte { return def<<1 | rep }
+
+// appendLevelPages appends the levels of a page, first those of repetition.
+func appendLevelPages(dst, levels []byte, scratch *Scratch) []byte {
+	one := grow(scratch.levels[:0], len(levels))
+	for i, l := range levels {
+		one[i] = l & 1
+	}
+	dst = appendSized(dst, func(b []byte) []byte { return appendHybrid(b, one, 1) })
+	for i, l := range levels {
+		one[i] = l >> 1
+	}
+	scratch.levels = one
+	return appendSized(dst, func(b []byte) []byte { return appendHybrid(b, one, levelWidth) })
 }

@@ -38,22 +38,6 @@ func appendPageHeader(dst []byte, page, size, stored, n, encoding int) []byte {
 	return append(dst, stop, stop)
 }
 
-// appendPlain appends values as a plain page has them.
-func appendPlain(dst []byte, k Kind, v *values) []byte {
-	if k != String {
-		return append(dst, v.fixed...) // of one Kind the memory of Arrow and Parquet is the same, little-endian
-	}
-	at := len(dst)
-	dst = grow(dst, 4*len(v.lengths)+len(v.text))
-	text := v.text
-	for _, n := range v.lengths {
-		binary.LittleEndian.PutUint32(dst[at:], n)
-		at += 4 + copy(dst[at+4:], text[:n])
-		text = text[n:]
-	}
-	return dst
-}
-
 // grow extends b by n bytes of any content.
 func grow(b []byte, n int) []byte {
 	if cap(b)-len(b) < n {

@@ -13,13 +13,11 @@ import (
 type Reader struct {
 	print   *printer
 	bounds  bounds
-	scratch values
 	valid   bitmap
-	levels  []uint32
-	def     []byte
-	rep     []byte
-	numbers []uint32
+	numbers []uint32 // levels too
+	levels  []byte
 	strings [][]byte // the dictionary
+	hashes  []uint64 // of its strings
 	met     []bool   // which of its strings
 }
 
@@ -43,7 +41,7 @@ func errNumber(n uint32, strings int) error {
 func (r *Reader) ReadBack(c Column, pages file.PageReader, s Stated) (Print, error) {
 	r.print.take()
 	r.bounds.reset()
-	r.strings, r.met = r.strings[:0], r.met[:0]
+	r.strings, r.hashes, r.met = r.strings[:0], r.hashes[:0], r.met[:0]
 	for pages.Next() {
 		var err error
 		switch p := pages.Page().(type) {
@@ -85,6 +83,7 @@ func (r *Reader) dictionary(c Column, p *file.DictionaryPage) error {
 			return err
 		}
 		r.strings = append(r.strings, b[4:4+n]) // the page stays in memory as long as this refers to it
+		r.hashes = append(r.hashes, hash(b[4:4+n]))
 		b = b[4+n:]
 	}
 	r.met = append(r.met, make([]bool, len(r.strings)-len(r.met))...)
@@ -118,17 +117,9 @@ func (r *Reader) data(c Column, p *file.DataPageV1) error {
 	if err != nil {
 		return err
 	}
-	encoding := parquet.Encoding(p.Encoding())
-	v, err := r.values(c, encoding, b, present)
-	if err != nil {
-		return err
-	}
 	r.print.cells += int64(n)
-	r.print.add(&v)
-	if c.Bounds && encoding == parquet.Encodings.Plain { // those of the dictionary are bounded once
-		r.bounds.add(c.Kind, &v)
-	}
-	return nil
+	r.print.present += int64(present)
+	return r.values(c, parquet.Encoding(p.Encoding()), b, present)
 }
 
 func sized(b []byte) (inner, rest []byte, err error) {
@@ -154,106 +145,103 @@ func (r *Reader) flatLevels(b []byte, n int) (rest []byte, present int, err erro
 }
 
 func (r *Reader) listLevels(c Column, b []byte, n int) (rest []byte, present int, err error) {
-	r.rep, b, err = r.readLevels(r.rep, b, 1, n)
+	r.levels = grow(r.levels[:0], n)
+	rep, b, err := r.readLevels(b, 1, n)
 	if err != nil {
 		return nil, 0, err
 	}
-	if r.def, b, err = r.readLevels(r.def, b, levelWidth, n); err != nil {
+	for i, v := range rep {
+		r.levels[i] = byte(v)
+	}
+	def, b, err := r.readLevels(b, levelWidth, n)
+	if err != nil {
 		return nil, 0, err
 	}
-	r.print.addLevels(r.def, r.rep)
-	for _, d := range r.def {
-		if d == c.base()+2 {
+	for i, v := range def {
+		r.levels[i] = level(byte(v), r.levels[i])
+		if byte(v) == c.base()+2 {
 			present++
 		}
 	}
+	r.print.levels.Write(r.levels)
 	return b, present, nil
 }
 
-func (r *Reader) readLevels(dst, b []byte, width, n int) (levels, rest []byte, err error) {
+func (r *Reader) readLevels(b []byte, width, n int) (levels []uint32, rest []byte, err error) {
 	inner, rest, err := sized(b)
 	if err != nil {
 		return nil, nil, err
 	}
 	h := hybrid{b: inner, width: width}
-	if r.levels, err = h.appendTo(r.levels[:0], n); err != nil {
-		return nil, nil, err
-	}
-	dst = dst[:0]
-	for _, v := range r.levels {
-		dst = append(dst, byte(v))
-	}
-	return dst, rest, nil
+	r.numbers, err = h.appendTo(r.numbers[:0], n)
+	return r.numbers, rest, err
 }
 
-// values decodes the values of a page, of which n are present.
-func (r *Reader) values(c Column, encoding parquet.Encoding, b []byte, n int) (values, error) {
-	v := values{n: n}
+// values reads the values of a page, of which n are present. The bounds of a dictionary are taken once.
+func (r *Reader) values(c Column, encoding parquet.Encoding, b []byte, n int) error {
 	switch w := c.Kind.width(); {
 	case c.Kind == String && encoding == parquet.Encodings.RLEDict:
-		return v, r.numbered(&v, b)
+		return r.numbered(b, n)
 	case encoding != parquet.Encodings.Plain:
-		return v, errPageEncoding(encoding)
+		return errPageEncoding(encoding)
 	case w > 0:
 		if len(b) != n*w {
-			return v, errEarly
+			return errEarly
 		}
-		v.fixed = b
+		r.print.fixed.Write(b)
+		if c.Bounds {
+			r.bounds.addFixed(c.Kind, b)
+		}
 	case c.Kind == Bool:
 		if len(b) != (n+7)/8 {
-			return v, errEarly
+			return errEarly
 		}
-		v.bools = r.scratch.bools[:0]
-		for i := range n {
-			v.bools = append(v.bools, b[i>>3]>>(i&7)&1)
+		r.print.bools.appendBits(b, 0, n)
+		if c.Bounds {
+			r.bounds.bools(n, ones(b, 0, n))
 		}
-		r.scratch.bools = v.bools
 	default:
-		return v, r.plainText(&v, b)
+		return r.plainText(c, b, n)
 	}
-	return v, nil
+	return nil
 }
 
-func (r *Reader) plainText(v *values, b []byte) error {
-	text, lengths := grow(r.scratch.text[:0], len(b)), r.scratch.lengths[:0]
-	at := 0
-	for len(b) > 0 {
-		n, err := stringLength(b)
+func (r *Reader) plainText(c Column, b []byte, n int) error {
+	had := 0
+	for ; len(b) > 0; had++ {
+		size, err := stringLength(b)
 		if err != nil {
 			return err
 		}
-		lengths = append(lengths, uint32(n))
-		at += copy(text[at:], b[4:4+n])
-		b = b[4+n:]
+		s := b[4 : 4+size]
+		b = b[4+size:]
+		r.print.texts.add(hash(s))
+		if c.Bounds {
+			r.bounds.bytes(s)
+		}
 	}
-	r.scratch.text, r.scratch.lengths = text, lengths
-	v.text, v.lengths = text[:at], lengths
-	if len(lengths) != v.n {
-		return fmt.Errorf("%d values instead of %d", len(lengths), v.n)
+	if had != n {
+		return fmt.Errorf("%d values instead of %d", had, n)
 	}
 	return nil
 }
 
 // numbered reads the strings behind their numbers in the dictionary.
-func (r *Reader) numbered(v *values, b []byte) (err error) {
+func (r *Reader) numbered(b []byte, n int) (err error) {
 	h, err := numbersOf(b)
 	if err != nil {
 		return err
 	}
-	if r.numbers, err = h.appendTo(r.numbers[:0], v.n); err != nil {
+	if r.numbers, err = h.appendTo(r.numbers[:0], n); err != nil {
 		return err
 	}
-	text, lengths := r.scratch.text[:0], r.scratch.lengths[:0]
-	for _, n := range r.numbers {
-		if int(n) >= len(r.strings) {
-			return errNumber(n, len(r.strings))
+	for _, k := range r.numbers {
+		if int(k) >= len(r.strings) {
+			return errNumber(k, len(r.strings))
 		}
-		r.met[n] = true
-		text = append(text, r.strings[n]...)
-		lengths = append(lengths, uint32(len(r.strings[n])))
+		r.met[k] = true
+		r.print.texts.add(r.hashes[k])
 	}
-	r.scratch.text, r.scratch.lengths = text, lengths
-	v.text, v.lengths = text, lengths
 	return nil
 }
 

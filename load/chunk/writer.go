@@ -1,9 +1,11 @@
 package chunk
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -15,9 +17,9 @@ type Compress func(dst, src []byte) []byte
 
 // Scratch is memory that the Writers of one file share: they work one after the other.
 type Scratch struct {
-	values values
 	body   []byte // of a page, uncompressed
 	stored []byte // of a page, compressed
+	levels []byte // of a page, those of one sort
 }
 
 // Writer builds the column chunks of one column, one row group after the other. What it is given it copies.
@@ -52,19 +54,19 @@ const (
 
 // page is the open page.
 type page struct {
-	cells    int      // levels
-	valid    bitmap   // of a flat column that may have nulls
-	def, rep []byte   // of lists
-	plain    []byte   // values
-	bools    bitmap   // values
-	numbers  []uint32 // values, by their numbers in the dictionary
+	cells   int      // levels
+	valid   bitmap   // of a flat column that may have nulls
+	levels  []byte   // of lists
+	plain   []byte   // values
+	bools   bitmap   // values
+	numbers []uint32 // values, by their numbers in the dictionary
 }
 
 func (p *page) reset() {
 	p.cells = 0
 	p.valid.reset()
 	p.bools.reset()
-	p.def, p.rep, p.plain, p.numbers = p.def[:0], p.rep[:0], p.plain[:0], p.numbers[:0]
+	p.levels, p.plain, p.numbers = p.levels[:0], p.plain[:0], p.numbers[:0]
 }
 
 // NewWriter returns a Writer whose pages end once they hold pageBytes.
@@ -143,37 +145,81 @@ func (w *Writer) appendFlat(c cells) error {
 
 // appendCells adds values whose levels, so many, were added already, and ends the page if it is full.
 func (w *Writer) appendCells(c *cells, levels int) error {
-	v := c.gather(w.column.Kind, &w.scratch.values)
+	present := c.n - c.nulls
 	w.page.cells += levels
 	w.print.cells += int64(levels)
-	w.print.add(&v)
-	w.nulls += int64(levels - v.n)
-	if w.form != formPlain {
-		text := v.text
-		for _, n := range v.lengths {
-			w.page.numbers = append(w.page.numbers, w.dictionary.number(text[:n]))
-			text = text[n:]
+	w.print.present += int64(present)
+	w.nulls += int64(levels - present)
+	switch {
+	case present == 0:
+	case w.column.Kind == String:
+		w.appendText(c)
+	case w.column.Kind == Bool:
+		at := w.page.bools.n
+		c.appendBools(&w.page.bools)
+		w.print.bools.appendBits(w.page.bools.b, at, present)
+		if w.column.Bounds {
+			w.bounds.bools(present, ones(w.page.bools.b, at, present))
 		}
-	}
-	if w.form != formNumbered {
-		if w.column.Bounds && w.form == formPlain {
-			w.bounds.add(w.column.Kind, &v)
+	default:
+		at := len(w.page.plain)
+		w.page.plain = c.appendFixed(w.page.plain, w.column.Kind.width())
+		w.print.fixed.Write(w.page.plain[at:])
+		if w.column.Bounds {
+			w.bounds.addFixed(w.column.Kind, w.page.plain[at:])
 		}
-		if w.column.Kind == Bool {
-			for _, one := range v.bools {
-				w.page.bools.put(uint64(one), 1)
-			}
-		} else {
-			w.page.plain = appendPlain(w.page.plain, w.column.Kind, &v)
-		}
-	}
-	if w.form == formBoth && len(w.page.numbers) >= trial {
-		w.choose()
 	}
 	if len(w.page.plain) >= w.pageBytes || len(w.dictionary.plain) >= w.pageBytes && w.form == formNumbered {
 		return w.endPage()
 	}
 	return nil
+}
+
+func (w *Writer) appendText(c *cells) {
+	for from, to := c.run(0); from < to; from, to = c.run(to) {
+		if w.form == formPlain {
+			w.takePlain(c.text, c.ends[from:to+1])
+		} else {
+			w.number(c.text, c.ends[from:to+1])
+		}
+	}
+	if w.form != formNumbered {
+		w.page.plain = c.appendText(w.page.plain)
+	}
+	if w.form == formBoth && len(w.page.numbers) >= trial {
+		w.choose()
+	}
+}
+
+// takePlain takes the Print and the bounds of strings that get no numbers.
+func (w *Writer) takePlain(text []byte, ends []int32) {
+	at := ends[0]
+	for _, end := range ends[1:] {
+		s := text[at:end]
+		at = end
+		w.print.texts.add(hash(s))
+		if w.column.Bounds {
+			w.bounds.bytes(s)
+		}
+	}
+}
+
+// number takes the Print of strings and adds their numbers to the page.
+func (w *Writer) number(text []byte, ends []int32) {
+	d, sum := &w.dictionary, w.print.texts
+	had := len(w.page.numbers)
+	w.page.numbers = slices.Grow(w.page.numbers, len(ends)-1)[:had+len(ends)-1]
+	numbers := w.page.numbers[had:]
+	at := ends[0]
+	for i, end := range ends[1:] {
+		if s := text[at:end]; !d.isLast(s) {
+			d.meet(s)
+		}
+		at = end
+		numbers[i] = d.last.number
+		sum.add(d.hash)
+	}
+	w.print.texts = sum
 }
 
 // trial is the number of strings after which a column chunk is written with a dictionary or without.
@@ -196,8 +242,10 @@ func (w *Writer) choose() {
 // boundDictionary takes the strings of the dictionary into the bounds.
 func (w *Writer) boundDictionary() {
 	if w.column.Bounds {
-		for _, s := range w.dictionary.strings {
-			w.bounds.bytes([]byte(s))
+		for b := w.dictionary.plain; len(b) > 0; {
+			n := binary.LittleEndian.Uint32(b)
+			w.bounds.bytes(b[4:][:n])
+			b = b[4+n:]
 		}
 	}
 }
@@ -211,8 +259,7 @@ func (w *Writer) endPage() error {
 	p := &w.page
 	b := kept(w.scratch.body)
 	if w.column.List {
-		b = appendSized(b, func(b []byte) []byte { return appendHybrid(b, p.rep, 1) })
-		b = appendSized(b, func(b []byte) []byte { return appendHybrid(b, p.def, levelWidth) })
+		b = appendLevelPages(b, p.levels, w.scratch)
 	} else if w.column.Nullable {
 		b = appendSized(b, func(b []byte) []byte { return appendHybridBits(b, &p.valid) })
 	}
@@ -282,7 +329,7 @@ func (w *Writer) Finish() (Chunk, error) {
 	if w.numbered > 0 {
 		var err error
 		w.boundDictionary()
-		if out.Dictionary, err = w.appendPage(nil, pageDictionary, w.dictionary.plain, len(w.dictionary.strings), encodingPlain); err != nil {
+		if out.Dictionary, err = w.appendPage(nil, pageDictionary, w.dictionary.plain, int(w.dictionary.n), encodingPlain); err != nil {
 			return out, err
 		}
 	}
