@@ -12,12 +12,14 @@ import (
 
 // registerZstd puts zstdCodec in the place of arrow's own codec, which makes a new encoder for every page. The registry
 // is a map of the arrow library without a lock, so it is written once, before the first file is opened.
-var registerZstd = sync.OnceFunc(func() {
+var registerZstd = sync.OnceValue(func() *zstdCodec {
 	n := runtime.GOMAXPROCS(0)
-	compress.RegisterCodec(compress.Codecs.Zstd, &zstdCodec{
+	c := &zstdCodec{
 		encoders: make(chan pooledEncoder, n),
 		decoders: make(chan *zstd.Decoder, n),
-	})
+	}
+	compress.RegisterCodec(compress.Codecs.Zstd, c)
+	return c
 })
 
 // zstdCodec compresses and decompresses pages with cached coders. Every encoder works with one goroutine, the caller's,
@@ -80,6 +82,15 @@ func (c *zstdCodec) Encode(dst, src []byte) []byte {
 // Decode implements compress.Codec. The interface has no error: a damaged page panics, and the readers of this package
 // turn that into an error.
 func (c *zstdCodec) Decode(dst, src []byte) []byte {
+	dst, err := c.appendDecoded(dst[:0], src)
+	if err != nil {
+		panic(err)
+	}
+	return dst
+}
+
+// appendDecoded appends what a compressed page holds.
+func (c *zstdCodec) appendDecoded(dst, src []byte) ([]byte, error) {
 	var d *zstd.Decoder
 	select {
 	case d = <-c.decoders:
@@ -89,16 +100,16 @@ func (c *zstdCodec) Decode(dst, src []byte) []byte {
 			panic(fmt.Sprintf("load: zstd decoder: %v", err)) // the options are constants
 		}
 	}
-	dst, err := d.DecodeAll(src, dst[:0])
+	dst, err := d.DecodeAll(src, dst)
 	select {
 	case c.decoders <- d:
 	default:
 		d.Close()
 	}
 	if err != nil {
-		panic(fmt.Errorf("a page does not decompress: %w", err))
+		return dst, fmt.Errorf("a page does not decompress: %w", err)
 	}
-	return dst
+	return dst, nil
 }
 
 // CompressBound implements compress.Codec: the most bytes that n bytes may need, as zstd.h gives it.

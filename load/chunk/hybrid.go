@@ -178,48 +178,18 @@ func (h *hybrid) count(n int, value uint32) (sum int, err error) {
 
 // greatest passes over n values and returns the greatest of them, 0 if n is 0.
 func (h *hybrid) greatest(n int) (most uint32, err error) {
+	var block [256]uint32
 	for n > 0 {
-		k, err := h.next(n)
+		some, err := h.some(block[:min(len(block), n)])
 		if err != nil {
 			return 0, err
 		}
-		n -= k
-		if h.run > 0 {
-			h.run -= k
-			most = max(most, h.value)
-			continue
+		for _, v := range some {
+			most = max(most, v)
 		}
-		mask := uint64(1)<<h.width - 1
-		for range k {
-			most = max(most, uint32(word(h.bits, h.at)&mask))
-			h.at += h.width
-		}
+		n -= len(some)
 	}
 	return most, nil
-}
-
-// appendTo reads n values.
-func (h *hybrid) appendTo(dst []uint32, n int) ([]uint32, error) {
-	for n > 0 {
-		k, err := h.next(n)
-		if err != nil {
-			return dst, err
-		}
-		n -= k
-		if h.run > 0 {
-			h.run -= k
-			for range k {
-				dst = append(dst, h.value)
-			}
-			continue
-		}
-		mask := uint64(1)<<h.width - 1
-		for range k {
-			dst = append(dst, uint32(word(h.bits, h.at)&mask))
-			h.at += h.width
-		}
-	}
-	return dst, nil
 }
 
 // appendBitsTo reads n values of one bit.
