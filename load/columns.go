@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/bits"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -151,25 +152,32 @@ func validity(def []int16, n int, highest int16) (valid *memory.Buffer, present 
 	if def == nil {
 		return nil, n, nil
 	}
-	var wrong uint16
-	for _, d := range def {
-		bit := uint16(d - (highest - 1))
-		wrong |= bit
-		present += int(bit)
+	bitmap := make([]byte, (n+7)/8)
+	base, wrong := highest-1, int16(0)
+	rest := def
+	for i := range n / 8 {
+		d := rest[:8]
+		rest = rest[8:]
+		d0, d1, d2, d3 := d[0]-base, d[1]-base, d[2]-base, d[3]-base
+		d4, d5, d6, d7 := d[4]-base, d[5]-base, d[6]-base, d[7]-base
+		wrong |= d0 | d1 | d2 | d3 | d4 | d5 | d6 | d7
+		b := byte(d0 | d1<<1 | d2<<2 | d3<<3 | d4<<4 | d5<<5 | d6<<6 | d7<<7)
+		bitmap[i] = b
+		present += bits.OnesCount8(b)
 	}
-	if wrong > 1 {
+	for i, d := range rest {
+		bit := d - base
+		wrong |= bit
+		bitmap[n/8] |= byte(bit) << i
+		present += int(bit & 1)
+	}
+	if wrong&^1 != 0 {
 		return nil, 0, errLevels
 	}
 	if present == n {
 		return nil, n, nil
 	}
-	bits := make([]byte, (n+7)/8)
-	if present > 0 {
-		for i, d := range def {
-			bits[i>>3] |= byte(d-(highest-1)) << (i & 7)
-		}
-	}
-	return memory.NewBufferBytes(bits), present, nil
+	return memory.NewBufferBytes(bitmap), present, nil
 }
 
 // nextLists returns the next n rows of a list. Where a row ends shows at the first level of the next.
