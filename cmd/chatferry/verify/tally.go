@@ -43,7 +43,7 @@ func idOf(text string) (id parentID) {
 func (v *verifier) readGroup(ctx context.Context, g *group) error {
 	t := &groupTally{
 		v: v, streams: map[checkpoint.PartID]chatferry.Stream{}, books: map[checkpoint.PartID]*chatferry.Books{},
-		records: map[source]parentID{}, flaws: map[string]int64{},
+		records: make(map[source]parentID, g.records()), flaws: map[string]int64{},
 	}
 	for _, id := range g.parts {
 		t.books[id] = &chatferry.Books{}
@@ -76,8 +76,8 @@ func (v *verifier) readGroup(ctx context.Context, g *group) error {
 // alone is the visitor of files that are looked at by themselves.
 type alone struct{}
 
-func (alone) rows(*checkpoint.InventoryFile, arrow.Record) error        { return nil }
-func (alone) reject(*checkpoint.InventoryFile, *chatferry.Reject) error { return nil }
+func (alone) rows(*checkpoint.InventoryFile, arrow.Record, []entry) error { return nil }
+func (alone) reject(*checkpoint.InventoryFile, *chatferry.Reject) error   { return nil }
 
 // flaw enters a flaw of a row, once for each file and kind.
 func (t *groupTally) flaw(f *checkpoint.InventoryFile, kind Kind, what string) {
@@ -97,13 +97,9 @@ func (t *groupTally) booksOf(f *checkpoint.InventoryFile, part checkpoint.PartID
 	return b
 }
 
-func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record) error {
+func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record, entries []entry) (err error) {
 	if isChild(f.Table) {
 		return t.children(f, rec)
-	}
-	entries, err := entriesOf(f, rec)
-	if err != nil {
-		return err
 	}
 	var ids *array.String
 	if f.Table == chatferry.Chats.Parent() {
@@ -131,14 +127,13 @@ func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record) error {
 
 // post counts a record in the books. That of an unknown disposition is in no column, so that they do not close.
 func post(b *chatferry.Books, e *entry) {
-	term := chatferry.Entry(e.stream, &e.raw)
 	switch e.disposition {
 	case "":
-		b.Loaded.Count(0, &term)
+		b.Loaded.Count(0, &e.term)
 	case chatferry.Superseded:
-		b.Superseded.Count(e.rawLen, &term)
+		b.Superseded.Count(e.rawLen, &e.term)
 	case chatferry.Excluded:
-		b.Exclude(e.reason, e.rawLen, &term)
+		b.Exclude(e.reason, e.rawLen, &e.term)
 	}
 }
 
@@ -153,11 +148,11 @@ func (t *groupTally) children(f *checkpoint.InventoryFile, rec arrow.Record) err
 		return err
 	}
 	for i, o := range from {
-		if t.booksOf(f, o.part, chatferry.Chats) == nil {
-			continue
-		}
 		// The rows of one record stand together: most need no hash.
 		if i > 0 && o == from[i-1] && ids.Value(i) == ids.Value(i-1) {
+			continue
+		}
+		if t.booksOf(f, o.part, chatferry.Chats) == nil {
 			continue
 		}
 		if id, ok := t.records[source{o.part.Shard, o.offset}]; !ok || id != idOf(ids.Value(i)) {
