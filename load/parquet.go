@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/parquet"
-	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 
 	"chatferry"
@@ -34,19 +33,15 @@ type parquetWriter struct {
 
 // newParquetWriter begins a file. It writes the magic number at once.
 func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, error) {
-	registerZstd()
+	codec := registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
 	if w, ok := s.writers.Get().(*[]*chunk.Writer); ok {
 		p.columns = *w
 	} else {
-		codec, err := compress.GetCodec(compress.Codecs.Zstd)
-		if err != nil {
-			return nil, err
-		}
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
-			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), codec.Encode, scratch))
+			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), codec.appendPage, scratch))
 		}
 	}
 	_, err := io.WriteString(p.sink, parquetMagic)

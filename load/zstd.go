@@ -54,6 +54,13 @@ func (c *zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
 	if level == compress.DefaultCompressionLevel {
 		level = zstdLevel
 	}
+	return c.appendEncoded(dst[:0], src, level)
+}
+
+// appendPage appends a page of this package's settings, compressed.
+func (c *zstdCodec) appendPage(dst, src []byte) []byte { return c.appendEncoded(dst, src, zstdLevel) }
+
+func (c *zstdCodec) appendEncoded(dst, src []byte, level int) []byte {
 	var e pooledEncoder
 	select {
 	case e = <-c.encoders:
@@ -66,7 +73,7 @@ func (c *zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
 		}
 		e = pooledEncoder{level, enc}
 	}
-	dst = e.EncodeAll(src, dst[:0])
+	dst = e.EncodeAll(src, dst)
 	select {
 	case c.encoders <- e:
 	default:

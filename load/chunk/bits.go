@@ -78,11 +78,7 @@ func (m *bitmap) appendRun(one bool, n int) {
 		m.put(w&(1<<k-1), k)
 		n -= k
 	}
-	at := len(m.b)
-	m.b = grow(m.b, n/8)
-	for i := range m.b[at:] {
-		m.b[at+i] = byte(w)
-	}
+	m.b = appendByte(m.b, byte(w), n/8)
 	m.n += n &^ 7
 	if n &= 7; n > 0 {
 		m.put(w&(1<<n-1), n)
@@ -108,4 +104,32 @@ func (m *bitmap) appendBits(b []byte, at, n int) {
 	if n > 0 {
 		m.put(word(b, at)&(1<<n-1), n)
 	}
+}
+
+// appendByte appends a byte n times.
+func appendByte(dst []byte, c byte, n int) []byte {
+	at := len(dst)
+	dst = grow(dst, n)
+	run := dst[at:]
+	if c == 0 {
+		clear(run)
+		return dst
+	}
+	for i := range run {
+		run[i] = c
+	}
+	return dst
+}
+
+// equalBytes returns how many bytes at the beginning of b are c.
+func equalBytes(b []byte, c byte) (n int) {
+	for all := uint64(c) * 0x0101010101010101; n+8 <= len(b); n += 8 {
+		if other := binary.LittleEndian.Uint64(b[n:]) ^ all; other != 0 {
+			return n + bits.TrailingZeros64(other)/8
+		}
+	}
+	for n < len(b) && b[n] == c {
+		n++
+	}
+	return n
 }

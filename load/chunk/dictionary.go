@@ -36,9 +36,9 @@ func (d *dictionary) reset() {
 	d.plain, d.n, d.last = kept(d.plain), 0, slot{}
 }
 
-// isLast reports whether a string is the one that was met last.
-func (d *dictionary) isLast(s []byte) bool {
-	return d.last.start > 0 && string(s) == string(d.string(d.last))
+// lastMet returns the string that was met last, its number and its hash.
+func (d *dictionary) lastMet() ([]byte, uint32, uint64) {
+	return d.string(d.last), d.last.number, d.hash
 }
 
 // string returns the string of a slot.

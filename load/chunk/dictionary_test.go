@@ -41,11 +41,9 @@ func TestDictionary(t *testing.T) {
 				want[string(s)] = k
 				plain = append(binary.LittleEndian.AppendUint32(plain, uint32(len(s))), s...)
 			}
-			if !d.isLast(s) {
-				d.meet(s)
-			}
-			if d.last.number != k || d.hash != hash(s) || !bytes.Equal(d.string(d.last), s) {
-				t.Fatalf("round %d, string %d: %q has number %d (%q) instead of %d", round, i, s, d.last.number, d.string(d.last), k)
+			d.meet(s)
+			if last, n, h := d.lastMet(); n != k || h != hash(s) || !bytes.Equal(last, s) {
+				t.Fatalf("round %d, string %d: %q has number %d (%q) instead of %d", round, i, s, n, last, k)
 			}
 		}
 		if !bytes.Equal(d.plain, plain) || int(d.n) != len(want) {

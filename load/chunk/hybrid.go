@@ -17,10 +17,7 @@ const leastRun = 24
 func appendHybrid[T byte | uint32](dst []byte, values []T, width int) []byte {
 	packed := 0 // values[packed:i] wait to be packed; their number is a multiple of 8
 	for i := 0; i < len(values); {
-		n := 1
-		for n < len(values)-i && values[i+n] == values[i] {
-			n++
-		}
+		n := equal(values[i:])
 		if n < leastRun && i+n < len(values) || n < 8 && i > packed {
 			i = min(i+8, len(values))
 			continue
@@ -37,29 +34,40 @@ func appendHybrid[T byte | uint32](dst []byte, values []T, width int) []byte {
 	return appendPacked(dst, values[packed:], width)
 }
 
+// equal returns how many values at the beginning are the same.
+func equal[T byte | uint32](values []T) int {
+	if b, ok := any(values).([]byte); ok {
+		return equalBytes(b, b[0])
+	}
+	n := 1
+	for n < len(values) && values[n] == values[0] {
+		n++
+	}
+	return n
+}
+
 func appendPacked[T byte | uint32](dst []byte, values []T, width int) []byte {
 	if len(values) == 0 {
 		return dst
 	}
 	groups := (len(values) + 7) / 8
 	dst = binary.AppendUvarint(dst, uint64(groups)<<1|1)
-	end := len(dst) + groups*width
+	at, end := len(dst), len(dst)+groups*width
+	dst = grow(dst, groups*width+8)
 	var w uint64
 	have := 0
 	for _, v := range values {
 		w |= uint64(v) << have
-		for have += width; have >= 8; have -= 8 {
-			dst = append(dst, byte(w))
-			w >>= 8
+		if have += width; have >= 32 {
+			binary.LittleEndian.PutUint32(dst[at:], uint32(w))
+			at += 4
+			w >>= 32
+			have -= 32
 		}
 	}
-	if have > 0 {
-		dst = append(dst, byte(w))
-	}
-	for len(dst) < end {
-		dst = append(dst, 0)
-	}
-	return dst
+	binary.LittleEndian.PutUint64(dst[at:], w)
+	clear(dst[min(at+8, end):end])
+	return dst[:end]
 }
 
 // appendHybridBits is appendHybrid for a bitmap, whose bytes are packed groups already.
@@ -79,10 +87,7 @@ func appendHybridBits(dst []byte, m *bitmap) []byte {
 			i++
 			continue
 		}
-		n := 1
-		for i+n < whole && m.b[i+n] == c {
-			n++
-		}
+		n := equalBytes(m.b[i:whole], c)
 		values := n * 8
 		if i+n == whole && whole < len(m.b) && m.b[whole] == c&(1<<(m.n&7)-1) { // the rest of the bits are the same
 			values += m.n & 7

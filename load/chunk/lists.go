@@ -51,7 +51,7 @@ func (w *Writer) appendLevels(a *array.List, elements *cells, offsets []int32, f
 	levels := w.page.levels
 	begun := len(levels)
 	nulls := a.NullN() > 0
-	for i := from; i < to; i++ {
+	for i := from; i < to; {
 		start, end := int(offsets[i]-offsets[0]), int(offsets[i+1]-offsets[0])
 		switch {
 		case nulls && a.IsNull(i):
@@ -60,7 +60,12 @@ func (w *Writer) appendLevels(a *array.List, elements *cells, offsets []int32, f
 			}
 			levels = append(levels, level(base-1, 0))
 		case start == end:
-			levels = append(levels, level(base, 0))
+			n := 1
+			for !nulls && i+n < to && offsets[i+n+1] == offsets[i] {
+				n++
+			}
+			levels = appendByte(levels, level(base, 0), n)
+			i += n - 1
 		}
 		for j := start; j < end; j++ {
 			l := level(base+2, 1)
@@ -72,6 +77,7 @@ func (w *Writer) appendLevels(a *array.List, elements *cells, offsets []int32, f
 			}
 			levels = append(levels, l)
 		}
+		i++
 	}
 	w.page.levels = levels
 	w.print.levels.Write(levels[begun:])
@@ -81,8 +87,8 @@ func (w *Writer) appendLevels(a *array.List, elements *cells, offsets []int32, f
 // level is how both levels of an element of a list lie in memory.
 func level(def, rep byte) byte { return def<<1 | rep }
 
-// appendLevelPages appends the levels of a page, first those of repetition.
-func appendLevelPages(dst, levels []byte, scratch *Scratch) []byte {
+// appendLists appends the levels of a page of lists, first those of repetition.
+func appendLists(dst, levels []byte, scratch *Scratch) []byte {
 	one := grow(scratch.levels[:0], len(levels))
 	for i, l := range levels {
 		one[i] = l & 1

@@ -72,7 +72,7 @@ func TestPrintIsOfTheValues(t *testing.T) {
 				t.Fatal(err)
 			}
 			take := func(c Column, pageBytes int, pieces ...arrow.Array) Print {
-				w := NewWriter(c, pageBytes, func(dst, src []byte) []byte { return append(dst[:0], src...) }, &Scratch{})
+				w := NewWriter(c, pageBytes, func(dst, src []byte) []byte { return append(dst, src...) }, &Scratch{})
 				for _, p := range pieces {
 					if err := w.Append(p); err != nil {
 						t.Fatal(err)

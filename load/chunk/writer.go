@@ -12,14 +12,14 @@ import (
 	"github.com/apache/arrow/go/v17/parquet/metadata"
 )
 
-// Compress appends src, compressed, to dst[:0]. It is called by whoever calls the Writer.
+// Compress appends src, compressed, to dst. It is called by whoever calls the Writer.
 type Compress func(dst, src []byte) []byte
 
 // Scratch is memory that the Writers of one file share: they work one after the other.
 type Scratch struct {
 	body   []byte // of a page, uncompressed
-	stored []byte // of a page, compressed
 	levels []byte // of a page, those of one sort
+	header []byte // of a page
 }
 
 // Writer builds the column chunks of one column, one row group after the other. What it is given it copies.
@@ -134,10 +134,8 @@ func (w *Writer) appendFlat(c cells) error {
 	if w.column.Nullable {
 		if c.nulls == 0 || c.nulls == c.n {
 			w.page.valid.appendRun(c.nulls == 0, c.n)
-			w.print.valid.appendRun(c.nulls == 0, c.n)
 		} else {
 			w.page.valid.appendBits(c.valid, c.at, c.n)
-			w.print.valid.appendBits(c.valid, c.at, c.n)
 		}
 	}
 	return w.appendCells(&c, c.n)
@@ -177,14 +175,15 @@ func (w *Writer) appendCells(c *cells, levels int) error {
 
 func (w *Writer) appendText(c *cells) {
 	for from, to := c.run(0); from < to; from, to = c.run(to) {
+		ends := c.ends[from : to+1]
 		if w.form == formPlain {
-			w.takePlain(c.text, c.ends[from:to+1])
+			w.takePlain(c.text, ends)
 		} else {
-			w.number(c.text, c.ends[from:to+1])
+			w.number(c.text, ends)
 		}
-	}
-	if w.form != formNumbered {
-		w.page.plain = c.appendText(w.page.plain)
+		if w.form != formNumbered {
+			w.page.plain = appendText(w.page.plain, c.text, ends)
+		}
 	}
 	if w.form == formBoth && len(w.page.numbers) >= trial {
 		w.choose()
@@ -210,14 +209,19 @@ func (w *Writer) number(text []byte, ends []int32) {
 	had := len(w.page.numbers)
 	w.page.numbers = slices.Grow(w.page.numbers, len(ends)-1)[:had+len(ends)-1]
 	numbers := w.page.numbers[had:]
+	if d.n == 0 {
+		d.meet(text[ends[0]:ends[1]])
+	}
+	last, n, h := d.lastMet()
 	at := ends[0]
 	for i, end := range ends[1:] {
-		if s := text[at:end]; !d.isLast(s) {
+		if s := text[at:end]; string(s) != string(last) {
 			d.meet(s)
+			last, n, h = d.lastMet()
 		}
 		at = end
-		numbers[i] = d.last.number
-		sum.add(d.hash)
+		numbers[i] = n
+		sum.add(h)
 	}
 	w.print.texts = sum
 }
@@ -259,8 +263,9 @@ func (w *Writer) endPage() error {
 	p := &w.page
 	b := kept(w.scratch.body)
 	if w.column.List {
-		b = appendLevelPages(b, p.levels, w.scratch)
+		b = appendLists(b, p.levels, w.scratch)
 	} else if w.column.Nullable {
+		w.print.valid.appendBits(p.valid.b, 0, p.valid.n)
 		b = appendSized(b, func(b []byte) []byte { return appendHybridBits(b, &p.valid) })
 	}
 	encoding := encodingPlain
@@ -292,15 +297,17 @@ func (w *Writer) appendPage(dst []byte, kind int, body []byte, n, encoding int) 
 	if len(body) > math.MaxInt32 || n > math.MaxInt32 {
 		return dst, errPage
 	}
-	w.scratch.stored = w.compress(kept(w.scratch.stored), body)
-	stored := w.scratch.stored
-	if len(stored) > math.MaxInt32 {
+	before := len(dst)
+	dst = appendPageHeader(dst, kind, len(body), len(body)/2, n, encoding) // as long as the right one, mostly
+	at := len(dst)
+	dst = w.compress(dst, body)
+	stored := len(dst) - at
+	if stored > math.MaxInt32 {
 		return dst, errPage
 	}
-	before := len(dst)
-	dst = appendPageHeader(dst, kind, len(body), len(stored), n, encoding)
-	w.size += int64(len(dst) - before + len(body))
-	return append(dst, stored...), nil
+	w.scratch.header = appendPageHeader(w.scratch.header[:0], kind, len(body), stored, n, encoding)
+	w.size += int64(len(w.scratch.header) + len(body))
+	return slices.Replace(dst, before, at, w.scratch.header...), nil
 }
 
 // Chunk is a finished column chunk.
