@@ -12,11 +12,13 @@
 //
 // # What is proven
 //
-// A [Writer] takes a [Print] of the Arrow values that it was given: of their order, presence, lengths and bytes. [Reader.ReadBack]
-// takes a Print of what stands in the finished file, after decompression and decoding. The two are equal or the file is
-// not what it should be. It takes page headers only as they are written, and holds them against the footer. It also takes
-// the minimum, the maximum and the nulls of what it read, which the statistics in the
-// footer must state: a reader that believes false ones skips rows in silence.
+// A [Writer] takes a [Print] of the Arrow values that it was given: of their order, presence, lengths and bytes.
+// [Reader.ReadBack] takes a Print of what stands in the finished file, after decompression and decoding. The two are equal
+// or the file is not what it should be. Page headers are taken only as they are written, and held against the footer. So
+// are the minimum, the maximum and the nulls of what was read: a reader that believes false statistics skips rows in
+// silence.
+//
+// [Pages] guard arrow's own readers, by which others read the files back, against pages that have another form.
 package chunk
 
 import (

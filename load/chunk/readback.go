@@ -247,7 +247,7 @@ func (r *Reader) values(c Column, encoding int, b []byte, n int) error {
 }
 
 func (r *Reader) plainText(c Column, b []byte, n int) error {
-	had := 0
+	had, sum := 0, r.print.texts
 	for ; len(b) > 0; had++ {
 		size, err := stringLength(b)
 		if err != nil {
@@ -255,11 +255,12 @@ func (r *Reader) plainText(c Column, b []byte, n int) error {
 		}
 		s := b[4 : 4+size]
 		b = b[4+size:]
-		r.print.texts.add(hash(s))
+		sum.add(hash(s))
 		if c.Bounds {
 			r.bounds.bytes(s)
 		}
 	}
+	r.print.texts = sum
 	if had != n {
 		return fmt.Errorf("%d values instead of %d", had, n)
 	}
@@ -272,20 +273,23 @@ func (r *Reader) numbered(b []byte, n int) error {
 	if err != nil {
 		return err
 	}
+	hashes, sum := r.hashes, r.print.texts
+	met := r.met[:len(hashes)]
 	for n > 0 {
 		some, err := h.some(r.numbers[:min(len(r.numbers), n)])
 		if err != nil {
 			return err
 		}
 		for _, k := range some {
-			if int(k) >= len(r.hashes) {
-				return errNumber(k, len(r.hashes))
+			if int(k) >= len(hashes) {
+				return errNumber(k, len(hashes))
 			}
-			r.met[k] = true
-			r.print.texts.add(r.hashes[k])
+			met[k] = true
+			sum.add(hashes[k])
 		}
 		n -= len(some)
 	}
+	r.print.texts = sum
 	return nil
 }
 
