@@ -21,7 +21,15 @@ type groupTally struct {
 	streams map[checkpoint.PartID]chatferry.Stream
 	books   map[checkpoint.PartID]*chatferry.Books // as recomputed
 	records map[source]parentID                    // that are rows or in the ledger
+	met     met                                    // with the row before
 	flaws   map[string]int64                       // of each file and kind, so that one flaw of many rows is one finding
+}
+
+// met is a Part that booksOf was asked for and found; the rows of one stand together.
+type met struct {
+	part   checkpoint.PartID
+	stream chatferry.Stream
+	books  *chatferry.Books
 }
 
 // source names a record inside a dataset.
@@ -89,11 +97,15 @@ func (t *groupTally) flaw(f *checkpoint.InventoryFile, kind Kind, what string) {
 
 // booksOf returns the books of the Part that a row is from, nil if the file holds nothing of it, or not of that Stream.
 func (t *groupTally) booksOf(f *checkpoint.InventoryFile, part checkpoint.PartID, stream chatferry.Stream) *chatferry.Books {
+	if m := &t.met; m.books != nil && m.part == part && m.stream == stream {
+		return m.books
+	}
 	b := t.books[part]
 	if b == nil || t.streams[part] != stream {
 		t.flaw(f, Origin, fmt.Sprintf("it holds a record of %s from part %d of shard %s, whose records are elsewhere", stream, part.Seq, part.Shard))
 		return nil
 	}
+	t.met = met{part, t.streams[part], b}
 	return b
 }
 
