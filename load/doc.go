@@ -15,14 +15,14 @@
 // # Why files are read back
 //
 // Neither the writer nor the disk is believed: [hashingSink] remembers the first error of the file for ever, counts and
-// hashes what was written, and the finished file is decoded once more. What is read is held against what the Batches held,
+// hashes what was written, and the finished file is decoded once more, every byte of it. What is read is held against what the Batches held,
 // column by column (package chunk), and the minima and maxima in its footer against its values, since a reader that
 // believes false ones skips rows in silence.
 //
 // # Parquet files
 //
-// Pages are made by package chunk; of arrow/go v17 only the footer, the way to the pages and their decompression are
-// used. Its column writers copy every value several times, drop errors (file.Writer.Close returns nil whatever happened),
+// Pages are made and read back by package chunk; of arrow/go v17 only the footer is used for that. Whoever reads rows later
+// ([RowReader]) has them decoded by arrow's column chunk readers, as any other reader would. Its column writers copy every value several times, drop errors (file.Writer.Close returns nil whatever happened),
 // state 0 distinct values, and keep minima and maxima as references into the Batches' memory.
 //
 // The bytes of a file depend on the values of its Batches and on where each Batch ends, and on nothing else: no time,

@@ -3,6 +3,10 @@ package load
 import (
 	"io"
 
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/parquet/file"
+	"github.com/apache/arrow/go/v17/parquet/schema"
+
 	"chatferry"
 	"chatferry/load/chunk"
 )
@@ -51,4 +55,21 @@ func Encode(out io.Writer, batches []*chatferry.Batch) (int64, error) {
 		}
 	}
 	return w.sink.n, w.close()
+}
+
+// Reread reads all rows of a column from its pages, as a RowReader does, n at a time.
+func Reread(f arrow.Field, leaf *schema.Column, pages file.PageReader, rows, n int) error {
+	return recovered(func() error {
+		c, err := newColumnReader(f, leaf, pages, &readScratch{})
+		for ; err == nil && rows > 0; rows -= n {
+			var a arrow.Array
+			if a, err = c.next(min(n, rows)); err == nil {
+				a.Release()
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return c.end()
+	})
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"hash"
+	"hash/maphash"
 	"io"
 
 	"chatferry"
@@ -14,13 +15,21 @@ import (
 //
 // It is deliberately no io.Closer: the Parquet writer closes its sink if it can, and the file must be made durable first.
 type hashingSink struct {
-	w   io.Writer
-	n   int64
-	sum hash.Hash
-	err error
+	w     io.Writer
+	n     int64
+	sum   hash.Hash
+	print maphash.Hash // by which the read-back knows the bytes again
+	err   error
 }
 
-func newHashingSink(w io.Writer) *hashingSink { return &hashingSink{w: w, sum: sha256.New()} }
+// printSeed is that of the hashes that never leave the process.
+var printSeed = maphash.MakeSeed()
+
+func newHashingSink(w io.Writer) *hashingSink {
+	s := &hashingSink{w: w, sum: sha256.New()}
+	s.print.SetSeed(printSeed)
+	return s
+}
 
 // Write implements io.Writer. A short write without an error is an error.
 func (s *hashingSink) Write(p []byte) (int, error) {
@@ -37,6 +46,7 @@ func (s *hashingSink) Write(p []byte) (int, error) {
 	}
 	s.n += int64(n)
 	s.sum.Write(p[:n])
+	s.print.Write(p[:n])
 	s.err = err
 	return n, err
 }

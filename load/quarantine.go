@@ -64,6 +64,8 @@ func (f *quarantineFile) finish() error {
 
 func (f *quarantineFile) file() Staging { return f.staging }
 
+func (f *quarantineFile) through() *hashingSink { return f.sink }
+
 func (f *quarantineFile) made() chatferry.PartFile {
 	out := f.to
 	out.Size, out.SHA256, out.Rows, out.E = f.sink.n, f.sink.sha256(), f.n, f.e
@@ -71,10 +73,10 @@ func (f *quarantineFile) made() chatferry.PartFile {
 }
 
 // compare parses the finished file and compares it with what was written.
-func (f *quarantineFile) compare(ctx context.Context, r ReadFile) error {
+func (f *quarantineFile) compare(ctx context.Context, s *sweep) error {
 	var n int64
 	var d chatferry.Digest
-	for reject, err := range ReadQuarantine(io.NewSectionReader(r, 0, r.Size())) {
+	for reject, err := range ReadQuarantine(s) {
 		if err != nil {
 			return err
 		}

@@ -1,7 +1,6 @@
 package load
 
 import (
-	"context"
 	"fmt"
 	"io"
 
@@ -18,13 +17,13 @@ import (
 // error; arrow's own record reader starts goroutines whose panics end the process.
 type RowReader struct {
 	file    *file.Reader
-	rows    *pqarrow.FileReader
 	schema  *arrow.Schema
-	fields  []int                   // of the file that are read: the schema's, in its order
-	columns []*pqarrow.ColumnReader // of the open row group
-	group   int                     // the open row group, -1 before the first
-	left    int64                   // rows of it that were not read yet
-	step    int64                   // rows of a record
+	fields  []int           // of the file that are read: the schema's, in its order
+	columns []*columnReader // of the open row group
+	group   int             // the open row group, -1 before the first
+	left    int64           // rows of it that were not read yet
+	step    int64           // rows of a record
+	scratch readScratch
 }
 
 // Records of a RowReader hold about so many decoded bytes, and at most so many rows.
@@ -48,12 +47,12 @@ func OpenColumns(r io.ReaderAt, size int64, names ...string) (*RowReader, error)
 		if err != nil {
 			return err
 		}
-		out.rows, err = pqarrow.NewFileReader(out.file, pqarrow.ArrowReadProperties{}, memory.DefaultAllocator)
-		if err != nil {
+		meta := out.file.MetaData()
+		if out.schema, err = pqarrow.FromParquet(meta.Schema, nil, meta.KeyValueMetadata()); err != nil {
 			return err
 		}
-		if out.schema, err = out.rows.Schema(); err != nil {
-			return err
+		if n := meta.Schema.NumColumns(); n != out.schema.NumFields() {
+			return fmt.Errorf("%d columns in %d fields, which no table has", n, out.schema.NumFields())
 		}
 		return out.choose(names)
 	})
@@ -100,7 +99,6 @@ func (r *RowReader) Next() (rec arrow.Record, err error) {
 	err = recovered(func() error {
 		for r.left == 0 {
 			if r.group+1 >= r.file.NumRowGroups() {
-				r.closeGroup()
 				return io.EOF
 			}
 			if err := r.openGroup(r.group + 1); err != nil {
@@ -116,31 +114,23 @@ func (r *RowReader) Next() (rec arrow.Record, err error) {
 	return nil, fmt.Errorf("row group %d: %w", r.group, err)
 }
 
-func (r *RowReader) closeGroup() {
-	for _, c := range r.columns {
-		c.Release()
-	}
-	r.columns = nil
-}
-
 func (r *RowReader) openGroup(g int) error {
-	r.closeGroup()
-	r.group = g
+	r.group, r.columns = g, r.columns[:0]
 	meta := r.file.MetaData().RowGroups[g]
 	if meta.NumRows < 0 {
 		return fmt.Errorf("it has %d rows", meta.NumRows)
 	}
 	r.left = meta.NumRows
-	leaves := make(map[int]bool, len(meta.Columns))
-	for i := range meta.Columns {
-		leaves[i] = true
-	}
 	r.step = recordRows
 	if size := r.groupBytes(g); meta.NumRows > 0 && size > recordBytes {
 		r.step = max(1, min(r.step, recordBytes/(size/meta.NumRows+1)))
 	}
 	for i, field := range r.fields {
-		c, err := r.rows.GetFieldReader(context.Background(), field, leaves, []int{g})
+		pages, err := r.file.RowGroup(g).GetColumnPageReader(field)
+		if err != nil {
+			return fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
+		}
+		c, err := newColumnReader(r.schema.Field(i), r.file.MetaData().Schema.Column(field), pages, &r.scratch)
 		if err != nil {
 			return fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
 		}
@@ -149,8 +139,7 @@ func (r *RowReader) openGroup(g int) error {
 	return nil
 }
 
-// groupBytes is the size of what is read of a row group, uncompressed. Column i of a file of chatferry is its leaf i; of
-// another one everything counts.
+// groupBytes is the size of what is read of a row group, uncompressed.
 func (r *RowReader) groupBytes(g int) int64 {
 	meta := r.file.MetaData().RowGroups[g]
 	if len(r.fields) == len(meta.Columns) {
@@ -173,33 +162,19 @@ func (r *RowReader) read(n int64) (arrow.Record, error) {
 			a.Release()
 		}
 	}()
-	for i, c := range r.columns {
-		a, err := nextArray(c, n)
+	for _, c := range r.columns {
+		a, err := c.next(int(n))
 		if err != nil {
-			return nil, fmt.Errorf("column %s: %w", r.schema.Field(i).Name, err)
+			return nil, err
 		}
 		arrays = append(arrays, a)
-		if int64(a.Len()) != n {
-			return nil, fmt.Errorf("column %s: %d rows instead of %d", r.schema.Field(i).Name, a.Len(), n)
+	}
+	if r.left -= n; r.left == 0 {
+		for _, c := range r.columns {
+			if err := c.end(); err != nil {
+				return nil, err
+			}
 		}
 	}
-	r.left -= n
 	return array.NewRecord(r.schema, arrays, n), nil
-}
-
-func nextArray(c *pqarrow.ColumnReader, n int64) (arrow.Array, error) {
-	chunked, err := c.NextBatch(n)
-	if err != nil {
-		return nil, err
-	}
-	defer chunked.Release()
-	switch chunks := chunked.Chunks(); len(chunks) {
-	case 0:
-		return nil, io.ErrUnexpectedEOF
-	case 1:
-		chunks[0].Retain()
-		return chunks[0], nil
-	default:
-		return array.Concatenate(chunks, memory.DefaultAllocator)
-	}
 }

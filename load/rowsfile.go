@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/parquet/compress"
 	"github.com/apache/arrow/go/v17/parquet/file"
 	"github.com/apache/arrow/go/v17/parquet/pqarrow"
 	"golang.org/x/sync/errgroup"
@@ -164,14 +166,12 @@ func (f *rowsFile) made() chatferry.PartFile {
 	return out
 }
 
-func (f *rowsFile) compare(ctx context.Context, r ReadFile) error {
-	return recovered(func() error { return f.compareValues(ctx, r, r.Size()) })
-}
+func (f *rowsFile) through() *hashingSink { return f.w.sink }
 
-// compareValues decodes every value, and holds each row group against the rows and the Prints of what was written, and
-// its statistics against its values.
-func (f *rowsFile) compareValues(ctx context.Context, r io.ReaderAt, size int64) error {
-	in, err := file.NewParquetReader(io.NewSectionReader(r, 0, size))
+// compare decodes every value, and holds each row group against the rows and the Prints of what was written, and what the
+// footer says of it against its pages.
+func (f *rowsFile) compare(ctx context.Context, s *sweep) error {
+	in, err := file.NewParquetReader(io.NewSectionReader(s.in, 0, s.size))
 	if err != nil {
 		return err
 	}
@@ -185,19 +185,22 @@ func (f *rowsFile) compareValues(ctx context.Context, r io.ReaderAt, size int64)
 	if in.NumRowGroups() != len(f.w.groups) {
 		return fmt.Errorf("%d row groups instead of %d", in.NumRowGroups(), len(f.w.groups))
 	}
-	reader := chunk.NewReader()
+	if magic, err := s.next(int64(len(parquetMagic))); err != nil || string(magic) != parquetMagic {
+		return cmp.Or(err, errors.New("it does not begin as a Parquet file"))
+	}
 	left := f.written.rows
 	for g, rows := range f.w.groups {
-		group := in.RowGroup(g)
+		group := in.MetaData().RowGroups[g]
 		left -= rows
-		if group.NumRows() != rows {
-			return fmt.Errorf("row group %d has %d rows instead of %d", g, group.NumRows(), rows)
+		if group.NumRows != rows || len(group.Columns) != len(f.w.schema.columns) {
+			return fmt.Errorf("row group %d has %d rows of %d columns instead of %d of %d",
+				g, group.NumRows, len(group.Columns), rows, len(f.w.schema.columns))
 		}
 		for i, c := range f.w.schema.columns {
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
-			if err := f.compareChunk(reader, in, g, i, c); err != nil {
+			if err := compareChunk(s, in, g, i, c, f.w.prints[g][i]); err != nil {
 				return fmt.Errorf("row group %d, column %s: %w", g, f.schema.Field(i).Name, err)
 			}
 		}
@@ -208,20 +211,31 @@ func (f *rowsFile) compareValues(ctx context.Context, r io.ReaderAt, size int64)
 	return nil
 }
 
-func (f *rowsFile) compareChunk(reader *chunk.Reader, in *file.Reader, g, i int, c chunk.Column) error {
-	pages, err := in.RowGroup(g).GetColumnPageReader(i)
+// compareChunk holds the next bytes of a file, which the footer says are a column chunk, against what was written.
+func compareChunk(s *sweep, in *file.Reader, g, i int, c chunk.Column, want chunk.Print) error {
+	meta := in.MetaData().RowGroups[g].Columns[i].MetaData
+	if meta == nil {
+		return errors.New("the footer does not say where it is")
+	}
+	start, placed := meta.DataPageOffset, chunk.Placed{Cells: meta.NumValues, Size: meta.TotalUncompressedSize}
+	if at := meta.DictionaryPageOffset; at != nil {
+		start, placed.Data = *at, meta.DataPageOffset-*at
+	}
+	if st := meta.Statistics; st != nil {
+		placed.Stated = chunk.Stated{Nulls: st.NullCount, Distinct: st.DistinctCount, Min: st.MinValue, Max: st.MaxValue}
+	}
+	if codec := compress.Compression(meta.Codec); start != s.place() || codec != compress.Codecs.Zstd {
+		return fmt.Errorf("the footer says that it begins at %d, compressed by %s, and not at %d", start, codec, s.place())
+	}
+	b, err := s.next(meta.TotalCompressedSize)
 	if err != nil {
 		return err
 	}
-	var stated chunk.Stated
-	if s := in.MetaData().RowGroups[g].Columns[i].MetaData.Statistics; s != nil {
-		stated = chunk.Stated{Nulls: s.NullCount, Distinct: s.DistinctCount, Min: s.MinValue, Max: s.MaxValue}
-	}
-	got, err := reader.ReadBack(c, pages, stated)
+	got, err := s.columns.ReadBack(c, b, placed)
 	if err != nil {
 		return err
 	}
-	if want := f.w.prints[g][i]; got != want {
+	if got != want {
 		return fmt.Errorf("it holds other values than were written (%d of %d cells are not null instead of %d of %d)",
 			got.Present, got.Cells, want.Present, want.Cells)
 	}

@@ -89,6 +89,15 @@ func (c *zstdCodec) Encode(dst, src []byte) []byte {
 // Decode implements compress.Codec. The interface has no error: a damaged page panics, and the readers of this package
 // turn that into an error.
 func (c *zstdCodec) Decode(dst, src []byte) []byte {
+	dst, err := c.appendDecoded(dst[:0], src)
+	if err != nil {
+		panic(err)
+	}
+	return dst
+}
+
+// appendDecoded appends what a compressed page holds.
+func (c *zstdCodec) appendDecoded(dst, src []byte) ([]byte, error) {
 	var d *zstd.Decoder
 	select {
 	case d = <-c.decoders:
@@ -98,16 +107,16 @@ func (c *zstdCodec) Decode(dst, src []byte) []byte {
 			panic(fmt.Sprintf("load: zstd decoder: %v", err)) // the options are constants
 		}
 	}
-	dst, err := d.DecodeAll(src, dst[:0])
+	dst, err := d.DecodeAll(src, dst)
 	select {
 	case c.decoders <- d:
 	default:
 		d.Close()
 	}
 	if err != nil {
-		panic(fmt.Errorf("a page does not decompress: %w", err))
+		return dst, fmt.Errorf("a page does not decompress: %w", err)
 	}
-	return dst
+	return dst, nil
 }
 
 // CompressBound implements compress.Codec: the most bytes that n bytes may need, as zstd.h gives it.

@@ -4,18 +4,21 @@
 //
 // The column writers of arrow/go v17 copy every value several times on its way to a page, and their readers several times
 // back. Here the values of an Arrow array go to the page in one pass, and come back from it in one. What a page looks
-// like is Parquet's: data pages of version 1, plain or dictionary encoding, levels in runs. The footer, and the way from a
-// page's header to its bytes, are arrow's.
+// like is Parquet's: data pages of version 1, plain or dictionary encoding, levels in runs. The footer is
+// arrow's.
 //
 // Strings are written with a dictionary if it halves the first 1,024 of a column chunk, and as long as it has not
 // outgrown a page; which is a function of the values and of where the arrays end, as every byte is.
 //
 // # What is proven
 //
-// A [Writer] takes a [Print] of the Arrow values that it was given: of their order, presence, lengths and bytes. [ReadBack]
-// takes a Print of what stands in the finished file, after decompression and decoding. The two are equal or the file is
-// not what it should be. It also takes the minimum, the maximum and the nulls of what it read, which the statistics in the
-// footer must state: a reader that believes false ones skips rows in silence.
+// A [Writer] takes a [Print] of the Arrow values that it was given: of their order, presence, lengths and bytes.
+// [Reader.ReadBack] takes a Print of what stands in the finished file, after decompression and decoding. The two are equal
+// or the file is not what it should be. Page headers are taken only as they are written, and held against the footer. So
+// are the minimum, the maximum and the nulls of what was read: a reader that believes false statistics skips rows in
+// silence.
+//
+// [Pages] guard arrow's own readers, by which others read the files back, against pages that have another form.
 package chunk
 
 import (

@@ -3,6 +3,7 @@ package chunk
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 )
 
 // Levels and dictionary indexes stand in Parquet as a hybrid of runs: a run of one value (its length times 2, then the
@@ -126,7 +127,7 @@ func (h *hybrid) next(most int) (n int, err error) {
 		return min(left/h.width, most), nil
 	}
 	header, size := binary.Uvarint(h.b)
-	if size <= 0 || header < 2 || header>>1 > 1<<31 {
+	if size <= 0 || header < 2 || header>>1 > math.MaxInt32 {
 		return 0, errHybrid
 	}
 	h.b = h.b[size:]
@@ -150,28 +151,50 @@ func (h *hybrid) next(most int) (n int, err error) {
 	return min(n*8, most), nil
 }
 
-// appendTo reads n values.
-func (h *hybrid) appendTo(dst []uint32, n int) ([]uint32, error) {
+// count passes over n values and returns how many of them are the one that is given.
+func (h *hybrid) count(n int, value uint32) (sum int, err error) {
 	for n > 0 {
 		k, err := h.next(n)
 		if err != nil {
-			return dst, err
+			return 0, err
 		}
 		n -= k
-		if h.run > 0 {
+		switch {
+		case h.run > 0:
 			h.run -= k
-			for range k {
-				dst = append(dst, h.value)
+			if h.value == value {
+				sum += k
 			}
-			continue
-		}
-		mask := uint64(1)<<h.width - 1
-		for range k {
-			dst = append(dst, uint32(word(h.bits, h.at)&mask))
-			h.at += h.width
+		case h.width == 1 && value == 1:
+			sum += ones(h.bits, h.at, k)
+			h.at += k
+		default:
+			mask := uint64(1)<<h.width - 1
+			for range k {
+				if uint32(word(h.bits, h.at)&mask) == value {
+					sum++
+				}
+				h.at += h.width
+			}
 		}
 	}
-	return dst, nil
+	return sum, nil
+}
+
+// greatest passes over n values and returns the greatest of them, 0 if n is 0.
+func (h *hybrid) greatest(n int) (most uint32, err error) {
+	var block [256]uint32
+	for n > 0 {
+		some, err := h.some(block[:min(len(block), n)])
+		if err != nil {
+			return 0, err
+		}
+		for _, v := range some {
+			most = max(most, v)
+		}
+		n -= len(some)
+	}
+	return most, nil
 }
 
 // appendBitsTo reads n values of one bit.

@@ -1,6 +1,10 @@
 package chunk
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
 
 // Values of Parquet's enumerations, as page headers have them.
 const (
@@ -12,6 +16,16 @@ const (
 	encodingNumbers = 8 // RLE_DICTIONARY
 )
 
+// Bytes between the numbers of a page header.
+const (
+	integer   = 0x15
+	structure = 0x0C
+	stop      = 0
+
+	dataHeader       = 2<<4 | structure
+	dictionaryHeader = 4<<4 | structure
+)
+
 // appendPageHeader appends the header of a page of version 1 in Thrift's compact protocol. A field is the distance to the
 // one before it and its type in one byte, here of 32-bit integers (5) and structs (12); integers are zigzag varints.
 //
@@ -19,23 +33,68 @@ const (
 //	DataPageHeader       1 num_values, 2 encoding, 3 definition_level_encoding, 4 repetition_level_encoding
 //	DictionaryPageHeader 1 num_values, 2 encoding
 func appendPageHeader(dst []byte, page, size, stored, n, encoding int) []byte {
-	const integer, structure, stop = 0x15, 0x0C, 0
 	field := func(v int) { dst = binary.AppendVarint(append(dst, integer), int64(v)) }
 	field(page)
 	field(size)
 	field(stored)
 	if page == pageDictionary {
-		dst = append(dst, 4<<4|structure)
+		dst = append(dst, dictionaryHeader)
 		field(n)
 		field(encoding)
 	} else {
-		dst = append(dst, 2<<4|structure)
+		dst = append(dst, dataHeader)
 		field(n)
 		field(encoding)
 		field(encodingRuns)
 		field(encodingRuns)
 	}
 	return append(dst, stop, stop)
+}
+
+// pageHeader is what a page header says.
+type pageHeader struct {
+	page         int
+	size, stored int // of the page, uncompressed and as it lies in the file
+	n            int // cells, or strings of a dictionary
+	encoding     int
+}
+
+var errPageHeader = errors.New("a page begins otherwise than it was written")
+
+// readPageHeader reads the header that b begins with. It takes nothing but what appendPageHeader writes.
+func readPageHeader(b []byte) (h pageHeader, rest []byte, err error) {
+	mark := func(c byte) {
+		if len(b) == 0 || b[0] != c {
+			err = errPageHeader
+			return
+		}
+		b = b[1:]
+	}
+	field := func() int {
+		mark(integer)
+		v, n := binary.Varint(b)
+		if n <= 0 || v < 0 || v > math.MaxInt32 {
+			err = errPageHeader
+			return 0
+		}
+		b = b[n:]
+		return int(v)
+	}
+	h.page, h.size, h.stored = field(), field(), field()
+	if h.page == pageDictionary {
+		mark(dictionaryHeader)
+		h.n, h.encoding = field(), field()
+	} else {
+		mark(dataHeader)
+		h.n, h.encoding = field(), field()
+		definition, repetition := field(), field()
+		if definition != encodingRuns || repetition != encodingRuns || h.page != pageData {
+			err = errPageHeader
+		}
+	}
+	mark(stop)
+	mark(stop)
+	return h, b, err
 }
 
 // grow extends b by n bytes of any content.

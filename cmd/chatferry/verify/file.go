@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"slices"
 	"syscall"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -41,7 +42,9 @@ func (v *verifier) readFile(ctx context.Context, f *checkpoint.InventoryFile, vi
 		v.fail(f, Finding{Kind: Size, What: "its size is wrong", Expected: fmt.Sprintf("%d bytes", f.Size), Found: fmt.Sprintf("%d bytes", file.Size())})
 		return false, nil
 	}
-	held, sum, err := v.take(ctx, file)
+	memory := v.pieces.Get().(*[]byte)
+	defer v.pieces.Put(memory)
+	held, sum, err := v.take(ctx, file, memory)
 	switch {
 	case unreadable(err):
 		v.fail(f, Finding{Kind: Bytes, What: "the disk cannot read it: " + err.Error()})
@@ -66,14 +69,16 @@ func (v *verifier) readFile(ctx context.Context, f *checkpoint.InventoryFile, vi
 	return v.compare(f, got), nil
 }
 
-// take reads all bytes of a file and hashes them. What is not too large is kept, so that it is read once.
-func (v *verifier) take(ctx context.Context, file load.ReadFile) (held io.ReaderAt, sum chatferry.SHA256, err error) {
+// take reads all bytes of a file and hashes them. What is not too large is kept in memory, so that it is read once.
+func (v *verifier) take(ctx context.Context, file load.ReadFile, memory *[]byte) (held io.ReaderAt, sum chatferry.SHA256, err error) {
 	size := file.Size()
 	keep := size <= v.o.MemoryLimit/4/int64(v.workers)
-	piece := make([]byte, min(size, pieceBytes))
+	need := min(size, pieceBytes)
 	if keep {
-		piece = make([]byte, size)
+		need = size
 	}
+	*memory = slices.Grow((*memory)[:0], int(need))
+	piece := (*memory)[:need]
 	hash := sha256.New()
 	for at := int64(0); at < size; {
 		if ctx.Err() != nil {
@@ -104,9 +109,9 @@ func unreadable(err error) bool {
 		(errors.Is(err, syscall.EIO) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF))
 }
 
-// visitor is given what files hold.
+// visitor is given what files hold: rows, with the records that they stand for.
 type visitor interface {
-	rows(f *checkpoint.InventoryFile, rec arrow.Record) error
+	rows(f *checkpoint.InventoryFile, rec arrow.Record, entries []entry) error
 	reject(f *checkpoint.InventoryFile, r *chatferry.Reject) error
 }
 
@@ -144,9 +149,9 @@ func (v *verifier) contents(ctx context.Context, f *checkpoint.InventoryFile, he
 		if err != nil {
 			return got, err
 		}
-		err = sumUp(f, rec, &got)
+		entries, err := sumUp(f, rec, &got)
 		if err == nil {
-			err = visit.rows(f, rec)
+			err = visit.rows(f, rec, entries)
 		}
 		rec.Release()
 		if err != nil {
@@ -155,23 +160,19 @@ func (v *verifier) contents(ctx context.Context, f *checkpoint.InventoryFile, he
 	}
 }
 
-// sumUp adds rows to the sums of a file.
-func sumUp(f *checkpoint.InventoryFile, rec arrow.Record, got *chatferry.PartFile) error {
+// sumUp adds rows to the sums of a file, and returns the records that they stand for.
+func sumUp(f *checkpoint.InventoryFile, rec arrow.Record, got *chatferry.PartFile) ([]entry, error) {
 	values, err := chatferry.ValuesDigest(rec)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	got.V.Merge(values)
 	got.Rows += rec.NumRows()
 	entries, err := entriesOf(f, rec)
-	if err != nil {
-		return err
-	}
 	for i := range entries {
-		e := chatferry.Entry(entries[i].stream, &entries[i].raw)
-		got.E.Add(&e)
+		got.E.Add(&entries[i].term)
 	}
-	return nil
+	return entries, err
 }
 
 // compare enters in what a file's contents differ from its log.

@@ -83,6 +83,27 @@ func (g *group) chosen(share float64) bool {
 	return float64(binary.BigEndian.Uint64(sum[:])) < share*math.MaxUint64
 }
 
+// size is that of the files together.
+func (g *group) size() (sum int64) {
+	for _, f := range g.files {
+		sum += f.Size
+	}
+	return sum
+}
+
+// records is about how many records are rows of parent tables or in the ledger.
+func (g *group) records() (n int64) {
+	for _, f := range g.files {
+		if !isChild(f.Table) && f.Kind != chatferry.FileQuarantine && f.Kind != chatferry.FileReplayed {
+			n += f.Rows
+		}
+	}
+	return min(n, mostRecords)
+}
+
+// mostRecords is how many records there are in a group, about.
+const mostRecords = 1 << 20
+
 // ordered returns the files with the rows of parent tables first and those of child tables last.
 func (g *group) ordered() []*checkpoint.InventoryFile {
 	rank := func(f *checkpoint.InventoryFile) int {

@@ -11,9 +11,11 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"golang.org/x/sync/errgroup"
 
 	"chatferry"
 	"chatferry/checkpoint"
@@ -146,25 +148,26 @@ func (v *verifier) distinct(ctx context.Context, t *keyTable, rows int64) (bool,
 		width = 0
 	}
 	ok := true
-	hashes := make([]keyHash, 0, min(rows, most+most/8))
+	var parts [keyParts][]keyHash
+	for i := range parts {
+		each := min(rows, most) / keyParts
+		parts[i] = make([]keyHash, 0, each+each/8)
+	}
 	for pass := range passes {
-		hashes = hashes[:0]
-		err := v.eachKey(ctx, t, func(h keyHash, _ *checkpoint.InventoryFile, _ int64) {
-			if width == 0 || h.hi/width == pass {
-				hashes = append(hashes, h)
+		for i := range parts {
+			parts[i] = parts[i][:0]
+		}
+		err := v.eachKey(ctx, t, v.workers, func(_ *checkpoint.InventoryFile, _ int64, hashes []keyHash) {
+			for _, h := range hashes {
+				if width == 0 || h.hi/width == pass {
+					parts[h.lo%keyParts] = append(parts[h.lo%keyParts], h)
+				}
 			}
 		})
 		if err != nil {
 			return false, err
 		}
-		slices.SortFunc(hashes, keyHash.compare)
-		twice := map[keyHash][]string{}
-		for i := 1; i < len(hashes) && len(twice) < maxFindings; i++ {
-			if hashes[i] == hashes[i-1] {
-				twice[hashes[i]] = nil
-			}
-		}
-		if len(twice) > 0 {
+		if twice := v.repeated(parts[:]); len(twice) > 0 {
 			ok = false
 			if err := v.tellTwice(ctx, t, twice); err != nil {
 				return false, err
@@ -175,11 +178,41 @@ func (v *verifier) distinct(ctx context.Context, t *keyTable, rows int64) (bool,
 	return ok, nil
 }
 
+// keyParts is in how many parts keys are compared side by side.
+const keyParts = 16
+
+// repeated returns the hashes that are in a part several times, not all of them if there are many.
+func (v *verifier) repeated(parts [][]keyHash) map[keyHash][]string {
+	var mu sync.Mutex
+	twice := map[keyHash][]string{}
+	var work errgroup.Group
+	work.SetLimit(v.workers)
+	for _, hashes := range parts {
+		work.Go(func() error {
+			slices.SortFunc(hashes, keyHash.compare)
+			for i := 1; i < len(hashes); i++ {
+				if hashes[i] == hashes[i-1] {
+					mu.Lock()
+					if len(twice) < maxFindings {
+						twice[hashes[i]] = nil
+					}
+					mu.Unlock()
+				}
+			}
+			return nil
+		})
+	}
+	_ = work.Wait() // none of them fails
+	return twice
+}
+
 // tellTwice enters keys that have several rows, with where these are.
 func (v *verifier) tellTwice(ctx context.Context, t *keyTable, twice map[keyHash][]string) error {
-	err := v.eachKey(ctx, t, func(h keyHash, f *checkpoint.InventoryFile, row int64) {
-		if at, ok := twice[h]; ok && len(at) < 3 {
-			twice[h] = append(at, fmt.Sprintf("row %d of %s", row+1, f.Name))
+	err := v.eachKey(ctx, t, 1, func(f *checkpoint.InventoryFile, row int64, hashes []keyHash) {
+		for i, h := range hashes {
+			if at, ok := twice[h]; ok && len(at) < 3 {
+				twice[h] = append(at, fmt.Sprintf("row %d of %s", row+int64(i)+1, f.Name))
+			}
 		}
 	})
 	for _, at := range twice {
@@ -188,34 +221,53 @@ func (v *verifier) tellTwice(ctx context.Context, t *keyTable, twice map[keyHash
 	return err
 }
 
-// eachKey gives the key of every row of a table's files. One that is gone is left out: a run has retired it, or it will be
-// found missing.
-func (v *verifier) eachKey(ctx context.Context, t *keyTable, each func(keyHash, *checkpoint.InventoryFile, int64)) error {
+// eachKey gives the keys of a table's files, of some rows at a time, the first of which is row. Files are read by so many
+// goroutines; each is called by one at a time. A file that is gone is left out: a run has retired it, or it will be found
+// missing.
+func (v *verifier) eachKey(ctx context.Context, t *keyTable, workers int, each func(f *checkpoint.InventoryFile, row int64, hashes []keyHash)) error {
+	var mu sync.Mutex
+	work, ctx := errgroup.WithContext(ctx)
+	work.SetLimit(workers)
 	for _, f := range t.files {
 		if v.isBroken(f.Name) {
 			continue
 		}
-		row := int64(0)
-		err := load.Scan(ctx, v.o.Store, f.Name, t.columns, func(rec arrow.Record) error {
-			for i, name := range t.columns {
-				if is := rec.Column(i).DataType(); !arrow.TypeEqual(is, t.types[i]) {
-					return fmt.Errorf("its column %s is of type %s", name, is)
-				}
-			}
-			for i := range int(rec.NumRows()) {
-				each(hashKey(t.keyOf(rec, i)), f, row)
-				row++
-			}
-			return nil
+		work.Go(func() error {
+			return v.keysOf(ctx, t, f, func(row int64, hashes []keyHash) {
+				mu.Lock()
+				defer mu.Unlock()
+				each(f, row, hashes)
+			})
 		})
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			v.suspect(f)
-		case err != nil && (ctx.Err() != nil || chatferry.KindOf(err) != chatferry.KindUnexpected):
-			return err
-		case err != nil:
-			v.fail(f, Finding{Kind: Content, What: "its keys cannot be read: " + err.Error()})
+	}
+	return work.Wait()
+}
+
+// keysOf gives the keys of one file.
+func (v *verifier) keysOf(ctx context.Context, t *keyTable, f *checkpoint.InventoryFile, each func(row int64, hashes []keyHash)) error {
+	row := int64(0)
+	var hashes []keyHash
+	err := load.Scan(ctx, v.o.Store, f.Name, t.columns, func(rec arrow.Record) error {
+		for i, name := range t.columns {
+			if is := rec.Column(i).DataType(); !arrow.TypeEqual(is, t.types[i]) {
+				return fmt.Errorf("its column %s is of type %s", name, is)
+			}
 		}
+		hashes = hashes[:0]
+		for i := range int(rec.NumRows()) {
+			hashes = append(hashes, hashKey(t.keyOf(rec, i)))
+		}
+		each(row, hashes)
+		row += rec.NumRows()
+		return nil
+	})
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		v.suspect(f)
+	case err != nil && (ctx.Err() != nil || chatferry.KindOf(err) != chatferry.KindUnexpected):
+		return err
+	case err != nil:
+		v.fail(f, Finding{Kind: Content, What: "its keys cannot be read: " + err.Error()})
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"crypto/sha256"
 	"fmt"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -15,7 +16,7 @@ import (
 // entry is a record as a row of a parent table or a ledger names it.
 type entry struct {
 	stream chatferry.Stream
-	raw    [32]byte
+	term   [32]byte // by which it counts
 	origin
 	disposition chatferry.Disposition // empty: it is a row
 	reason      string
@@ -86,12 +87,18 @@ func entriesOf(f *checkpoint.InventoryFile, rec arrow.Record) ([]entry, error) {
 	out := make([]entry, len(from))
 	for i := range out {
 		out[i] = entry{stream: stream, origin: from[i]}
-		if copy(out[i].raw[:], sums.Value(i)) != len(out[i].raw) {
-			return nil, fmt.Errorf("its column %s holds no SHA-256", name)
-		}
 	}
 	if ledger {
-		return out, fillLedger(rec, out)
+		if err := fillLedger(rec, out); err != nil {
+			return nil, err
+		}
+	}
+	for i := range out {
+		raw := sums.Value(i)
+		if len(raw) != sha256.Size {
+			return nil, fmt.Errorf("its column %s holds no SHA-256", name)
+		}
+		out[i].term = chatferry.Entry(out[i].stream, (*[sha256.Size]byte)(raw))
 	}
 	return out, nil
 }

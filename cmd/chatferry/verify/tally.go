@@ -21,7 +21,15 @@ type groupTally struct {
 	streams map[checkpoint.PartID]chatferry.Stream
 	books   map[checkpoint.PartID]*chatferry.Books // as recomputed
 	records map[source]parentID                    // that are rows or in the ledger
+	met     met                                    // with the row before
 	flaws   map[string]int64                       // of each file and kind, so that one flaw of many rows is one finding
+}
+
+// met is a Part that booksOf was asked for and found; the rows of one stand together.
+type met struct {
+	part   checkpoint.PartID
+	stream chatferry.Stream
+	books  *chatferry.Books
 }
 
 // source names a record inside a dataset.
@@ -43,7 +51,7 @@ func idOf(text string) (id parentID) {
 func (v *verifier) readGroup(ctx context.Context, g *group) error {
 	t := &groupTally{
 		v: v, streams: map[checkpoint.PartID]chatferry.Stream{}, books: map[checkpoint.PartID]*chatferry.Books{},
-		records: map[source]parentID{}, flaws: map[string]int64{},
+		records: make(map[source]parentID, g.records()), flaws: map[string]int64{},
 	}
 	for _, id := range g.parts {
 		t.books[id] = &chatferry.Books{}
@@ -76,8 +84,8 @@ func (v *verifier) readGroup(ctx context.Context, g *group) error {
 // alone is the visitor of files that are looked at by themselves.
 type alone struct{}
 
-func (alone) rows(*checkpoint.InventoryFile, arrow.Record) error        { return nil }
-func (alone) reject(*checkpoint.InventoryFile, *chatferry.Reject) error { return nil }
+func (alone) rows(*checkpoint.InventoryFile, arrow.Record, []entry) error { return nil }
+func (alone) reject(*checkpoint.InventoryFile, *chatferry.Reject) error   { return nil }
 
 // flaw enters a flaw of a row, once for each file and kind.
 func (t *groupTally) flaw(f *checkpoint.InventoryFile, kind Kind, what string) {
@@ -89,21 +97,21 @@ func (t *groupTally) flaw(f *checkpoint.InventoryFile, kind Kind, what string) {
 
 // booksOf returns the books of the Part that a row is from, nil if the file holds nothing of it, or not of that Stream.
 func (t *groupTally) booksOf(f *checkpoint.InventoryFile, part checkpoint.PartID, stream chatferry.Stream) *chatferry.Books {
+	if m := &t.met; m.books != nil && m.part == part && m.stream == stream {
+		return m.books
+	}
 	b := t.books[part]
 	if b == nil || t.streams[part] != stream {
 		t.flaw(f, Origin, fmt.Sprintf("it holds a record of %s from part %d of shard %s, whose records are elsewhere", stream, part.Seq, part.Shard))
 		return nil
 	}
+	t.met = met{part, t.streams[part], b}
 	return b
 }
 
-func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record) error {
+func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record, entries []entry) (err error) {
 	if isChild(f.Table) {
 		return t.children(f, rec)
-	}
-	entries, err := entriesOf(f, rec)
-	if err != nil {
-		return err
 	}
 	var ids *array.String
 	if f.Table == chatferry.Chats.Parent() {
@@ -131,14 +139,13 @@ func (t *groupTally) rows(f *checkpoint.InventoryFile, rec arrow.Record) error {
 
 // post counts a record in the books. That of an unknown disposition is in no column, so that they do not close.
 func post(b *chatferry.Books, e *entry) {
-	term := chatferry.Entry(e.stream, &e.raw)
 	switch e.disposition {
 	case "":
-		b.Loaded.Count(0, &term)
+		b.Loaded.Count(0, &e.term)
 	case chatferry.Superseded:
-		b.Superseded.Count(e.rawLen, &term)
+		b.Superseded.Count(e.rawLen, &e.term)
 	case chatferry.Excluded:
-		b.Exclude(e.reason, e.rawLen, &term)
+		b.Exclude(e.reason, e.rawLen, &e.term)
 	}
 }
 
@@ -153,11 +160,11 @@ func (t *groupTally) children(f *checkpoint.InventoryFile, rec arrow.Record) err
 		return err
 	}
 	for i, o := range from {
-		if t.booksOf(f, o.part, chatferry.Chats) == nil {
-			continue
-		}
 		// The rows of one record stand together: most need no hash.
 		if i > 0 && o == from[i-1] && ids.Value(i) == ids.Value(i-1) {
+			continue
+		}
+		if t.booksOf(f, o.part, chatferry.Chats) == nil {
 			continue
 		}
 		if id, ok := t.records[source{o.part.Shard, o.offset}]; !ok || id != idOf(ids.Value(i)) {

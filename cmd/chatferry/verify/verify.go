@@ -1,10 +1,12 @@
 package verify
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"time"
 
@@ -110,7 +112,8 @@ type verifier struct {
 	report  Report
 	found   findings
 	unsure  suspects
-	memory  *Memory // nil: nothing is recalled or kept
+	memory  *Memory   // nil: nothing is recalled or kept
+	pieces  sync.Pool // of *[]byte: what was read of files before
 
 	mu     sync.Mutex // of what follows, and of the report while groups are read
 	broken map[string]bool
@@ -133,6 +136,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		o: o, workers: max(1, min(maxWorkers, runtime.GOMAXPROCS(0), int(o.MemoryLimit/workerMemory))), streams: map[chatferry.ShardID]chatferry.Stream{}, broken: map[string]bool{},
 		report: Report{Books: map[chatferry.Stream]chatferry.Books{}, Keyed: map[chatferry.Stream]int64{}},
 	}
+	v.pieces.New = func() any { return new([]byte) }
 	begun := o.Now()
 	err := v.run(ctx)
 	v.report.Findings, v.report.More = v.found.sorted(), v.found.more
@@ -251,11 +255,11 @@ func (v *verifier) read(ctx context.Context) error {
 	for _, g := range groupsOf(v.d) {
 		if g.chosen(v.o.Sample) {
 			chosen = append(chosen, g)
-			for _, f := range g.files {
-				v.total += f.Size
-			}
+			v.total += g.size()
 		}
 	}
+	// The largest come first, so that none of them is begun when there is nothing else left.
+	slices.SortStableFunc(chosen, func(a, b *group) int { return cmp.Compare(b.size(), a.size()) })
 	work, ctx := errgroup.WithContext(ctx)
 	work.SetLimit(v.workers)
 	for _, g := range chosen {
