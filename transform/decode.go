@@ -3,7 +3,7 @@ package transform
 import (
 	"bytes"
 	"math"
-	"unicode/utf8"
+	"math/bits"
 
 	"chatferry"
 )
@@ -186,31 +186,30 @@ func (d *decoder) text(t *builder, n *node, m *member, i int) (next int) {
 	if !col.isOpen(t.n) {
 		t.reach(m.column)
 	}
-	at := len(col.data)
-	size, ascii := copyPlain(col.data[at:cap(col.data)], d.b[i+1:])
+	from, at := i+1, len(col.data)
+	stops := d.from(from)
+	if stops == 0 || from+copySize > len(d.b) || at+copySize > cap(col.data) {
+		return d.restOfText(t, n, m, i, from)
+	}
+	copyShort(col.data, at, d.b, from)
+	size := bits.TrailingZeros64(stops)
 	col.data = col.data[:at+size]
-	next = i + 1 + size
-	if next >= len(d.b) || d.b[next] != '"' {
-		return d.restOfText(t, n, m, i, next, at)
+	next = from + size
+	if d.b[next] != '"' {
+		return d.restOfText(t, n, m, i, next)
 	}
 	t.close(col)
-	if !ascii && !utf8.Valid(col.data[at:]) {
-		d.notUTF8 = true
-	}
 	return next + 1
 }
 
-// restOfText goes on at `next` with a string that begins at i, and at `at` in its column.
-func (d *decoder) restOfText(t *builder, n *node, m *member, i, next, at int) int {
+// restOfText goes on at `next` with a string that begins at i.
+func (d *decoder) restOfText(t *builder, n *node, m *member, i, next int) int {
 	col := &t.cols[m.column]
-	next, lone := d.unescape(&col.data, next)
+	next, lone := d.appendString(&col.data, next)
 	if next < 0 {
 		return failed
 	}
 	t.close(col)
-	if !utf8.Valid(col.data[at:]) {
-		d.notUTF8 = true
-	}
 	if lone {
 		t.keep(n, []byte(m.name), d.b[i:next], false)
 		d.noteBadKey(m)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"chatferry"
@@ -174,8 +175,7 @@ func (r *Rebuilder) appendCSV(dst []byte, row int, over *overlay) []byte {
 	spelled := map[int]bool{} // members whose cell stands in _extra, under its own header
 	dst = append(dst, '{')
 	for _, o := range over.members {
-		var d decoder
-		d.b = append(append([]byte{'"'}, o.name...), '"')
+		d := newDecoder(slices.Concat([]byte{'"'}, o.name, []byte{'"'}))
 		var header []byte
 		d.appendString(&header, 1)
 		spelled[r.find(string(header)).member] = true
