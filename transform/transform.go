@@ -213,8 +213,7 @@ func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte, suspect string)
 		t.finishChat(at, suspect)
 	}
 	tb.closeExtra()
-	sums := &tb.cols[tb.sha].data
-	*sums = append(*sums, sum[:]...)
+	tb.appendSum(sum)
 	tb.end()
 	tb.repeatInt(tb.offset, tb.n-1, int64(at))
 }
