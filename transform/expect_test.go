@@ -18,11 +18,13 @@ func TestExpectedNames(t *testing.T) {
 		if m, value := n.begin.follower(text, 0); m != &n.members[0] || text[value] != '5' {
 			t.Errorf("a name of %d bytes is not seen", size)
 		}
-		for i := range size + 1 {
-			other := bytes.Clone(text)
-			other[1+i]++
-			if m, _ := n.begin.follower(other, 0); m != nil {
-				t.Errorf("a name of %d bytes that differs in byte %d is taken for the other", size, i)
+		for i := range size + 2 { // the quote and the colon too
+			for by := 1; by < 256; by++ {
+				other := bytes.Clone(text)
+				other[1+i] ^= byte(by)
+				if m, _ := n.begin.follower(other, 0); m != nil {
+					t.Errorf("a name of %d bytes that differs in byte %d is taken for the other", size, i)
+				}
 			}
 		}
 		for end := range size + 3 { // cut before the colon
@@ -38,7 +40,7 @@ func TestTextOfAnySize(t *testing.T) {
 	d := &New(chatferry.Chats, Options{}).decoder
 	tb := d.tables[0]
 	m := tb.root.find([]byte("message"))
-	col := &tb.cols[m.column]
+	col := &tb.cols[m.column()]
 	for size := range 70 {
 		text := bytes.ToValidUTF8(bytes.Repeat([]byte("abcdefg é~"), 8)[:size], []byte("x"))
 		for _, room := range []int{0, 1, 15, 31, 32, 33, 100, 200} {
