@@ -8,8 +8,9 @@ type Rows struct {
 	Record arrow.Record
 }
 
-// Batch is what became of one Page. Whoever receives it calls Release, on error paths too. The memory of numbers is used for
-// a later Batch as soon as the last reference to their array is released: whoever keeps an array longer retains it.
+// Batch is what became of one Page. Whoever receives it calls Release, on error paths too. The memory of its values, text
+// included, is used for a later Batch as soon as the last reference to their array is released: whoever keeps an array longer
+// retains it, and whoever keeps a text longer copies it.
 type Batch struct {
 	Shard *Shard
 	Seq   uint64 // of the Part that these rows belong to

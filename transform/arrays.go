@@ -13,7 +13,7 @@ const maxElements = 1 << 17
 // list reads an array into a list column.
 func (d *decoder) list(t *builder, n *node, m *member, i, depth int) (next int, filled bool) {
 	b := d.b
-	c := t.open(m.column)
+	c := t.open(m.column())
 	from := i
 	exact := true
 	i = space(b, i+1)
@@ -104,7 +104,7 @@ func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, 
 	from, first := i, child.n
 	i = space(b, i+1)
 	if i < len(b) && b[i] == ']' {
-		t.setInt32(m.column, 0)
+		t.setInt32(m.column(), 0)
 		return i + 1, true
 	}
 	for index := 0; ; index++ {
@@ -127,7 +127,7 @@ func (d *decoder) rows(t *builder, n *node, m *member, i, depth int) (next int, 
 	if i < 0 {
 		return failed, false
 	}
-	t.setInt32(m.column, int32(child.n-first))
+	t.setInt32(m.column(), int32(child.n-first))
 	return i, true
 }
 

@@ -8,7 +8,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 )
 
-// A block is memory for values of fixed width that goes from Batch to Batch. It is lent by borrow and given back by Free,
+// A block is memory for values of a column that goes from Batch to Batch. It is lent by borrow and given back by Free,
 // which an Arrow buffer calls when the last reference to it is released: whoever retains an array keeps its block.
 type block struct {
 	bytes []byte // 1 << class of them, or fewer if the class is not kept

@@ -66,7 +66,7 @@ func (b *builder) widen(col, least int) {
 	if r := b.reserve[col]; c.elem != nil {
 		c.elem.grow(b.columns[col].store, r)
 	} else if b.columns[col].store == storeString && c.data == nil {
-		c.data = make([]byte, 0, r.bytes)
+		c.lend(r.bytes)
 	}
 }
 
@@ -143,6 +143,15 @@ func (b *builder) filled(col int) *column {
 		b.widen(col, b.n)
 	}
 	return c
+}
+
+// appendSum sets the SHA-256 of the open row.
+func (b *builder) appendSum(sum *[32]byte) {
+	c := &b.cols[b.sha]
+	if c.data == nil {
+		c.lend(b.reserve[b.sha].bytes)
+	}
+	c.data = append(c.data, sum[:]...)
 }
 
 // repeatInt sets the rows [from, n) to one value.

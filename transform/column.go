@@ -11,8 +11,10 @@ import (
 // column collects the values of one column of a Batch. It takes no memory before its first value comes. Numbers are null
 // until set; strings and lists are appended, and rows without one are closed when the next value comes, or at the end.
 //
-// Memory of fixed width is lent by blocks and goes back when the Batch is released. String data is handed over to the
-// Batch and never used again: the Parquet writer's statistics point into it until its file is closed.
+// Its memory is lent by blocks and goes back when the Batch is released, that of strings too: whoever writes a Batch copies
+// what it keeps, the smallest and largest values included. (arrow's own Parquet writer does not: its statistics point into
+// the strings until its file is closed.) Strings that outgrow their block, and the values of lists, are handed over to the
+// Batch and never used again.
 type column struct {
 	rows   int32    // that there is room for
 	closed int32    // rows of strings and lists that have their end in i32
@@ -23,6 +25,7 @@ type column struct {
 	elem   *elements
 
 	bitmap, values *block // what valid, and what the values of fixed width lie in
+	chars          *block // what the strings lie in, unless they have outgrown it
 }
 
 func (c *column) mark(row int) { c.valid[row>>3] |= 1 << (row & 7) }
@@ -137,7 +140,7 @@ func (c *column) array(s storage, n int, required bool) arrow.Array {
 	case storeBool:
 		buffers[1] = c.values.buffer((n + 7) / 8)
 	case storeSHA256:
-		buffers[1] = memory.NewBufferBytes(c.data)
+		buffers[1] = c.texts()
 	default:
 		if c.values != nil {
 			c.skipTo(n)
@@ -146,7 +149,7 @@ func (c *column) array(s storage, n int, required bool) arrow.Array {
 		if c.elem != nil {
 			child = []arrow.ArrayData{c.elem.arrayData(s)}
 		} else {
-			buffers = append(buffers, memory.NewBufferBytes(c.data))
+			buffers = append(buffers, c.texts())
 		}
 	}
 	d := array.NewData(s.arrowType(), n, buffers, child, nulls, 0)
@@ -161,6 +164,24 @@ func (c *column) array(s storage, n int, required bool) arrow.Array {
 		e.Release()
 	}
 	return a
+}
+
+// lend gives strings a block for so many bytes, and for one at least.
+func (c *column) lend(n int) {
+	c.chars = borrow(max(n, 1))
+	c.data = c.chars.bytes[:0]
+}
+
+// texts is the buffer of the strings.
+func (c *column) texts() *memory.Buffer {
+	if c.chars == nil {
+		return memory.NewBufferBytes(c.data)
+	}
+	if &c.data[:1][0] == &c.chars.bytes[0] {
+		return c.chars.buffer(len(c.data))
+	}
+	c.chars.Free(nil)
+	return memory.NewBufferBytes(c.data)
 }
 
 // validity is nil where nothing is null, as Arrow wants it.

@@ -156,14 +156,14 @@ func (r *csvReader) fill(d *decoder, t *builder, target csvTarget, cell []byte) 
 	m := &r.node.members[target.member]
 	switch m.kind {
 	case kindString:
-		t.setText(m.column, cell)
+		t.setText(m.column(), cell)
 		return true
 	case kindInt:
 		v, err := strconv.ParseInt(string(cell), 10, 64)
 		if err != nil {
 			return false
 		}
-		t.setInt(m.column, v)
+		t.setInt(m.column(), v)
 		return string(strconv.AppendInt(d.arena[:0], v, 10)) == string(cell)
 	case kindFloat:
 		if end, _ := skipNumber(cell, 0); end != len(cell) {
@@ -173,21 +173,21 @@ func (r *csvReader) fill(d *decoder, t *builder, target csvTarget, cell []byte) 
 		if !ok {
 			return false
 		}
-		t.setWord(m.column, math.Float64bits(v))
+		t.setWord(m.column(), math.Float64bits(v))
 		return string(appendFloat(d.arena[:0], v)) == string(cell)
 	case kindBool:
 		v, ok := csvBool(cell)
 		if ok {
-			t.setBool(m.column, v)
+			t.setBool(m.column(), v)
 		}
 		return ok && string(cell) == strconv.FormatBool(v)
 	case kindTime:
 		if v, ok := canonicalTime(cell, formCSV); ok && target.zone == 0 {
-			t.setInt(m.column, v)
+			t.setInt(m.column(), v)
 			return true
 		}
 		if v, ok := looseTime(cell, true, target.zone); ok {
-			t.setInt(m.column, v)
+			t.setInt(m.column(), v)
 		}
 	}
 	return false

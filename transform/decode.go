@@ -3,7 +3,7 @@ package transform
 import (
 	"bytes"
 	"math"
-	"unicode/utf8"
+	"math/bits"
 
 	"chatferry"
 )
@@ -59,13 +59,13 @@ func (d *decoder) object(t *builder, n *node, i, depth int) int {
 				if i = d.other(t, n, from, text, ref, at, value, depth); i < 0 {
 					return failed
 				}
-			case seen&m.bit != 0:
+			case seen&m.bit() != 0:
 				d.fail(chatferry.CodeDuplicateKey, at, "an object has one name twice")
 				return d.inside(m.name)
 			default:
 				before.learn(m)
 				before = &m.spelling
-				seen |= m.bit
+				seen |= m.bit()
 				set := true
 				if m.kind == kindString && value < len(b) && b[value] == '"' {
 					i = d.text(t, n, m, value)
@@ -130,19 +130,19 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	switch m.kind {
 	case kindInt:
 		if v, next := readInt(b, i); next >= 0 {
-			t.setInt(m.column, v)
+			t.setInt(m.column(), v)
 			return next, true
 		}
 	case kindFloat:
 		if v, next := readFloat(b, i); next >= 0 {
-			t.setWord(m.column, math.Float64bits(v))
+			t.setWord(m.column(), math.Float64bits(v))
 			return next, true
 		}
 	case kindBool:
 		if c == 't' || c == 'f' {
 			next = d.skip(i, depth)
 			if next >= 0 {
-				t.setBool(m.column, c == 't')
+				t.setBool(m.column(), c == 't')
 			}
 			return next, next >= 0
 		}
@@ -151,7 +151,7 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 			for _, size := range [...]int{len(layoutSeconds), len(layoutMicros)} {
 				if end := i + 1 + size; end < len(b) && b[end] == '"' {
 					if v, ok := d.calendar.canonical(b[i+1:end], m.form); ok {
-						t.setInt(m.column, v)
+						t.setInt(m.column(), v)
 						return end + 1, true
 					}
 				}
@@ -164,7 +164,7 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 	case kindJSON:
 		if c != 'n' {
 			if next = d.skip(i, depth); next >= 0 {
-				t.setText(m.column, b[i:next])
+				t.setText(m.column(), b[i:next])
 			}
 			return next, next >= 0
 		}
@@ -182,35 +182,34 @@ func (d *decoder) member(t *builder, n *node, m *member, i, depth int) (next int
 
 // text reads a string into its column. Most are short and plain.
 func (d *decoder) text(t *builder, n *node, m *member, i int) (next int) {
-	col := &t.cols[m.column]
+	col := &t.cols[m.column()]
 	if !col.isOpen(t.n) {
-		t.reach(m.column)
+		t.reach(m.column())
 	}
-	at := len(col.data)
-	size, ascii := copyPlain(col.data[at:cap(col.data)], d.b[i+1:])
+	from, at := i+1, len(col.data)
+	stops := d.from(from)
+	if stops == 0 || from+copySize > len(d.b) || at+copySize > cap(col.data) {
+		return d.restOfText(t, n, m, i, from)
+	}
+	copyShort(col.data, at, d.b, from)
+	size := bits.TrailingZeros64(stops)
 	col.data = col.data[:at+size]
-	next = i + 1 + size
-	if next >= len(d.b) || d.b[next] != '"' {
-		return d.restOfText(t, n, m, i, next, at)
+	next = from + size
+	if d.b[next] != '"' {
+		return d.restOfText(t, n, m, i, next)
 	}
 	t.close(col)
-	if !ascii && !utf8.Valid(col.data[at:]) {
-		d.notUTF8 = true
-	}
 	return next + 1
 }
 
-// restOfText goes on at `next` with a string that begins at i, and at `at` in its column.
-func (d *decoder) restOfText(t *builder, n *node, m *member, i, next, at int) int {
-	col := &t.cols[m.column]
-	next, lone := d.unescape(&col.data, next)
+// restOfText goes on at `next` with a string that begins at i.
+func (d *decoder) restOfText(t *builder, n *node, m *member, i, next int) int {
+	col := &t.cols[m.column()]
+	next, lone := d.appendString(&col.data, next)
 	if next < 0 {
 		return failed
 	}
 	t.close(col)
-	if !utf8.Valid(col.data[at:]) {
-		d.notUTF8 = true
-	}
 	if lone {
 		t.keep(n, []byte(m.name), d.b[i:next], false)
 		d.noteBadKey(m)
@@ -249,7 +248,7 @@ func (d *decoder) noteBadKey(m *member) {
 
 // convert fills a column with a value of another form if its meaning is sure.
 func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
-	if m.column < 0 {
+	if m.column() < 0 {
 		return false
 	}
 	inner := raw
@@ -268,7 +267,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 	switch m.kind {
 	case kindString:
 		if isNumber && !quoted {
-			t.setText(m.column, inner)
+			t.setText(m.column(), inner)
 			return true
 		}
 	case kindInt:
@@ -276,7 +275,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := exactInt(inner); ok {
-			t.setInt(m.column, v)
+			t.setInt(m.column(), v)
 			return true
 		}
 	case kindFloat:
@@ -284,16 +283,16 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, _, ok := parseFloat(inner); ok {
-			t.setWord(m.column, math.Float64bits(v))
+			t.setWord(m.column(), math.Float64bits(v))
 			return true
 		}
 	case kindBool:
 		switch {
 		case quoted && string(inner) == "true", !quoted && string(inner) == "1":
-			t.setBool(m.column, true)
+			t.setBool(m.column(), true)
 			return true
 		case quoted && string(inner) == "false", !quoted && string(inner) == "0":
-			t.setBool(m.column, false)
+			t.setBool(m.column(), false)
 			return true
 		}
 	case kindTime:
@@ -301,7 +300,7 @@ func (d *decoder) convert(t *builder, m *member, i int, raw []byte) bool {
 			return false
 		}
 		if v, ok := looseTime(inner, m.naive, 0); ok {
-			t.setInt(m.column, v)
+			t.setInt(m.column(), v)
 			return true
 		}
 	}

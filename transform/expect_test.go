@@ -3,6 +3,8 @@ package transform
 import (
 	"bytes"
 	"testing"
+
+	"chatferry"
 )
 
 // TestExpectedNames: names are told apart at every length, however much of them is alike.
@@ -16,11 +18,13 @@ func TestExpectedNames(t *testing.T) {
 		if m, value := n.begin.follower(text, 0); m != &n.members[0] || text[value] != '5' {
 			t.Errorf("a name of %d bytes is not seen", size)
 		}
-		for i := range size + 1 {
-			other := bytes.Clone(text)
-			other[1+i]++
-			if m, _ := n.begin.follower(other, 0); m != nil {
-				t.Errorf("a name of %d bytes that differs in byte %d is taken for the other", size, i)
+		for i := range size + 2 { // the quote and the colon too
+			for by := 1; by < 256; by++ {
+				other := bytes.Clone(text)
+				other[1+i] ^= byte(by)
+				if m, _ := n.begin.follower(other, 0); m != nil {
+					t.Errorf("a name of %d bytes that differs in byte %d is taken for the other", size, i)
+				}
 			}
 		}
 		for end := range size + 3 { // cut before the colon
@@ -31,22 +35,21 @@ func TestExpectedNames(t *testing.T) {
 	}
 }
 
-// TestCopyPlain: what is copied is the text up to the first byte that is not plain.
-func TestCopyPlain(t *testing.T) {
-	d := decoder{}
+// TestTextOfAnySize: a string arrives whole, however long it is, whatever room its column has and whatever stands behind it.
+func TestTextOfAnySize(t *testing.T) {
+	d := &New(chatferry.Chats, Options{}).decoder
+	tb := d.tables[0]
+	m := tb.root.find([]byte("message"))
+	col := &tb.cols[m.column()]
 	for size := range 70 {
-		text := bytes.Repeat([]byte("abcdefg é~"), 8)[:size]
-		text = bytes.ToValidUTF8(text, []byte("x"))
-		for _, room := range []int{0, 1, 15, 16, 31, 100} {
+		text := bytes.ToValidUTF8(bytes.Repeat([]byte("abcdefg é~"), 8)[:size], []byte("x"))
+		for _, room := range []int{0, 1, 15, 31, 32, 33, 100, 200} {
 			for _, behind := range []int{0, 3, 40} {
 				d.reset(append(append([]byte(`"`), text...), append([]byte(`"`), bytes.Repeat([]byte(`\`), behind)...)...))
-				dst := make([]byte, 0, room)
-				n, ascii := copyPlain(dst[:room], d.b[1:])
-				if n > len(text) || !bytes.Equal(dst[:n], text[:n]) || ascii && bytes.IndexFunc(text[:n], func(r rune) bool { return r >= 0x80 }) >= 0 {
-					t.Fatalf("%q, room %d: %d bytes, ASCII %t", d.b, room, n, ascii)
-				}
-				if next, _ := d.appendString(&dst, 1); next != len(text)+2 || !bytes.Equal(dst, text) || d.notUTF8 {
-					t.Fatalf("%q, room %d: %q up to %d", d.b, room, dst, next)
+				tb.prepare()
+				col.data = make([]byte, 0, room)
+				if next := d.text(tb, tb.root, m, 0); next != len(text)+2 || !bytes.Equal(col.text(0), text) {
+					t.Fatalf("%q, room %d: %q up to %d", d.b, room, col.text(0), next)
 				}
 			}
 		}

@@ -95,7 +95,7 @@ func (d *decoder) excluded(deny channels, typ string) string {
 
 // channelNames returns a string's text, or those of an object's members channel, type and name.
 func channelNames(raw []byte) []string {
-	d := decoder{b: raw}
+	d := newDecoder(raw)
 	if raw[0] == '"' {
 		var text []byte
 		d.appendString(&text, 1)

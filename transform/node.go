@@ -24,15 +24,27 @@ type node struct {
 	begin spelling // what comes before the first member
 }
 
-// member is a field at its place in a table.
+// member is a field at its place in a table. What every value of a record asks for is in 64 bytes, a line of the processor's
+// cache, and the rest elsewhere.
 type member struct {
 	spelling
-	bit    uint64
-	column int // -1 for objects and evidence
+	at   int32 // of its column; -1: none, for objects and evidence
+	nth  uint8 // of the members of its object
+	kind kind
+	*particulars
+}
+
+type particulars struct {
 	field
 	object *node // of kindObject
 	child  int   // of kindRows: index among the Stream's tables
 }
+
+// column is the index of the member's column, or -1.
+func (m *member) column() int { return int(m.at) }
+
+// bit is the member's own in a bit set of those of its object.
+func (m *member) bit() uint64 { return 1 << m.nth }
 
 // maxMembers is the number of members that fit the bit sets of a decoder.
 const maxMembers = 64
@@ -45,7 +57,7 @@ func (l *layout) node(name string, fields []field) *node {
 		prefix = columnName(name) + "_"
 	}
 	for i, f := range fields {
-		m := member{spelling: spell(f.name), field: f, bit: 1 << i, column: -1}
+		m := member{spelling: spell(f.name), at: -1, nth: uint8(i), kind: f.kind, particulars: &particulars{field: f}}
 		c := columnSpec{name: prefix + columnName(f.name), hint: f.hint}
 		switch f.kind {
 		case kindObject:
@@ -54,10 +66,10 @@ func (l *layout) node(name string, fields []field) *node {
 		case kindRows:
 			c.name, c.store = c.name+"_len", storeInt32
 			m.child = slices.Index(chatferry.Chats.Tables(), f.table)
-			m.column = l.add(c)
+			m.at = int32(l.add(c))
 		default:
 			c.store = f.kind.storage()
-			m.column = l.add(c)
+			m.at = int32(l.add(c))
 		}
 		if f.twin {
 			twin := columnSpec{name: c.name + upgradedSuffix, store: storeInt64, empty: true}
@@ -70,7 +82,7 @@ func (l *layout) node(name string, fields []field) *node {
 			if name != "" {
 				panic(fmt.Sprintf("%s.%s: in a column of an inner object null means absent", name, f.name))
 			}
-			n.nullIs |= m.bit
+			n.nullIs |= m.bit()
 		}
 		n.members = append(n.members, m)
 	}

@@ -35,7 +35,7 @@ func parseOverlay(raw []byte, reserved bool) (*overlay, error) {
 	if len(raw) == 0 {
 		return o, nil
 	}
-	d := decoder{b: raw}
+	d := newDecoder(raw)
 	if raw[0] != '{' || d.skip(0, 0) != len(raw) {
 		return nil, fmt.Errorf("its %s is not a JSON object", ColumnExtra)
 	}
@@ -64,7 +64,7 @@ func parseOverlay(raw []byte, reserved bool) (*overlay, error) {
 
 func (o *overlay) readAbsent(list []byte) {
 	o.absent = map[string]bool{}
-	d := decoder{b: list}
+	d := newDecoder(list)
 	i := space(list, 1)
 	for i < len(list) && list[i] == '"' {
 		var name []byte

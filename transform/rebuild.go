@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 
 	"chatferry"
@@ -103,7 +104,7 @@ func (r *Rebuilder) object(dst []byte, t *tableReader, n *node, row int, over *o
 			}
 		case value != nil:
 			dst = append(dst, value...)
-		case m.column >= 0 && !t.cols[m.column].IsNull(row):
+		case m.column() >= 0 && !t.cols[m.column()].IsNull(row):
 			if m.kind == kindRows {
 				dst, err = r.array(dst, t, m, row, children[m.table])
 			} else {
@@ -174,8 +175,7 @@ func (r *Rebuilder) appendCSV(dst []byte, row int, over *overlay) []byte {
 	spelled := map[int]bool{} // members whose cell stands in _extra, under its own header
 	dst = append(dst, '{')
 	for _, o := range over.members {
-		var d decoder
-		d.b = append(append([]byte{'"'}, o.name...), '"')
+		d := newDecoder(slices.Concat([]byte{'"'}, o.name, []byte{'"'}))
 		var header []byte
 		d.appendString(&header, 1)
 		spelled[r.find(string(header)).member] = true
@@ -184,7 +184,7 @@ func (r *Rebuilder) appendCSV(dst []byte, row int, over *overlay) []byte {
 	}
 	for i := range t.root.members {
 		m := &t.root.members[i]
-		if spelled[i] || t.cols[m.column].IsNull(row) {
+		if spelled[i] || t.cols[m.column()].IsNull(row) {
 			continue
 		}
 		dst = append(appendJSONString(dst, []byte(m.name)), ':')
@@ -247,7 +247,7 @@ func (t *tableReader) index32(row int) int { return int(t.cols[t.index].(*array.
 
 // length is the number of rows that an array has in its child table.
 func (t *tableReader) length(m *member, row int) int {
-	if a := t.cols[m.column].(*array.Int32); !a.IsNull(row) {
+	if a := t.cols[m.column()].(*array.Int32); !a.IsNull(row) {
 		return int(a.Value(row))
 	}
 	return 0
@@ -256,7 +256,7 @@ func (t *tableReader) length(m *member, row int) int {
 // any reports whether an object has a value in any of its columns.
 func (t *tableReader) any(n *node, row int) bool {
 	for i := range n.members {
-		if c := n.members[i].column; c >= 0 && !t.cols[c].IsNull(row) {
+		if c := n.members[i].column(); c >= 0 && !t.cols[c].IsNull(row) {
 			return true
 		}
 	}
@@ -264,7 +264,7 @@ func (t *tableReader) any(n *node, row int) bool {
 }
 
 func (t *tableReader) appendValue(dst []byte, m *member, row int) []byte {
-	switch a := t.cols[m.column].(type) {
+	switch a := t.cols[m.column()].(type) {
 	case *array.Int64:
 		return strconv.AppendInt(dst, a.Value(row), 10)
 	case *array.Float64:

@@ -232,11 +232,11 @@ func columnsHold(t *tableReader, n *node, row int, object map[string]any, childr
 			}
 			continue
 		}
-		if m.column < 0 {
+		if m.column() < 0 {
 			continue
 		}
-		if (!there || v == nil) && !t.cols[m.column].IsNull(row) {
-			return fmt.Errorf("%s is %v, and its column has %s", m.name, v, t.cols[m.column].ValueStr(row))
+		if (!there || v == nil) && !t.cols[m.column()].IsNull(row) {
+			return fmt.Errorf("%s is %v, and its column has %s", m.name, v, t.cols[m.column()].ValueStr(row))
 		}
 		if err := columnHolds(t, m, row, v, children); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
@@ -247,12 +247,12 @@ func columnsHold(t *tableReader, n *node, row int, object map[string]any, childr
 
 func columnHolds(t *tableReader, m *member, row int, v any, children func(m *member) (*tableReader, int)) error {
 	differs := func(want any) error {
-		return fmt.Errorf("the value %v is %s in its column, not %v", v, t.cols[m.column].ValueStr(row), want)
+		return fmt.Errorf("the value %v is %s in its column, not %v", v, t.cols[m.column()].ValueStr(row), want)
 	}
-	null := t.cols[m.column].IsNull(row)
+	null := t.cols[m.column()].IsNull(row)
 	switch v := v.(type) {
 	case string:
-		switch c := t.cols[m.column].(type) {
+		switch c := t.cols[m.column()].(type) {
 		case *array.String:
 			if m.kind == kindString && (null || c.Value(row) != v) {
 				return differs(v)
@@ -264,11 +264,11 @@ func columnHolds(t *tableReader, m *member, row int, v any, children func(m *mem
 			}
 		}
 	case bool:
-		if c, ok := t.cols[m.column].(*array.Boolean); ok && (null || c.Value(row) != v) {
+		if c, ok := t.cols[m.column()].(*array.Boolean); ok && (null || c.Value(row) != v) {
 			return differs(v)
 		}
 	case json.Number:
-		switch c := t.cols[m.column].(type) {
+		switch c := t.cols[m.column()].(type) {
 		case *array.Int64:
 			if want, err := v.Int64(); err == nil && (null || c.Value(row) != want) {
 				return differs(want)
@@ -299,7 +299,7 @@ func elementsHold(t *tableReader, m *member, row int, v []any, children func(m *
 		}
 		return nil
 	}
-	list, ok := t.cols[m.column].(*array.List)
+	list, ok := t.cols[m.column()].(*array.List)
 	if !ok {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 // Unique returns a record in which every object names each key once: of a key that it has twice, the first value stays, or
 // the last. Everything else is as it was, white space between values aside.
 func Unique(raw []byte, last bool) ([]byte, error) {
-	u := unique{decoder: decoder{b: raw}, out: make([]byte, 0, len(raw)), last: last}
+	u := unique{decoder: newDecoder(raw), out: make([]byte, 0, len(raw)), last: last}
 	i := u.value(space(raw, 0), 0)
 	if i >= 0 && space(raw, i) < len(raw) {
 		i = u.syntax(i, "something stands behind the value")
@@ -29,7 +29,7 @@ func Unique(raw []byte, last bool) ([]byte, error) {
 // CheckNames refuses a record of which an object names one key twice, or a key that is no text since it has half a surrogate
 // pair in it. Whoever takes the record apart and writes it again would lose the one and change the other.
 func CheckNames(raw []byte) error {
-	u := unique{decoder: decoder{b: raw}, strict: true}
+	u := unique{decoder: newDecoder(raw), strict: true}
 	if u.value(space(raw, 0), 0) < 0 {
 		return errors.New(u.fault())
 	}
@@ -185,6 +185,7 @@ func child(b []byte, i int, token string) (from, to int, err error) {
 		return 0, 0, errNoMember
 	}
 	isObject := b[i] == '{'
+	d := newDecoder(b)
 	found := false
 	for n := 0; ; n++ {
 		i = space(b, i+1)
@@ -193,7 +194,6 @@ func child(b []byte, i int, token string) (from, to int, err error) {
 		}
 		name := strconv.Itoa(n)
 		if isObject {
-			d := decoder{b: b}
 			text, _, value := d.name(i)
 			if value < 0 {
 				return 0, 0, errors.New(d.fault())

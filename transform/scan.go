@@ -18,14 +18,12 @@ const failed = -1
 // decoder reads one record after the other into the builders of a Stream's tables. A fault ends the record: it is noted
 // once, and every function on the way out returns failed.
 type decoder struct {
-	b []byte
+	marked
 
 	code   chatferry.Code // empty: no fault
 	at     int
 	reason string
 	path   []byte // of the fault, written from the inside out
-
-	notUTF8 bool // a string of the record is not UTF-8
 
 	keys    []keyRef // names met so far in the open objects, declared members aside
 	arena   []byte   // unescaped names
@@ -53,19 +51,25 @@ func (d *decoder) key(k keyRef) []byte {
 	return d.b[k.at : k.at+k.n]
 }
 
+// newDecoder returns a decoder that has no tables, to look into a text.
+func newDecoder(b []byte) decoder {
+	var d decoder
+	d.mark(b)
+	return d
+}
+
 // reset prepares for the next record.
 func (d *decoder) reset(b []byte) {
-	d.b = b
+	if cap(d.keys)+cap(d.arena)+cap(d.scratch)+8*cap(d.marks) > maxReserve {
+		d.keys, d.arena, d.scratch, d.order, d.marks = nil, nil, nil, nil, nil
+	}
+	d.mark(b)
 	d.code, d.reason = "", ""
 	d.path = d.path[:0]
-	d.notUTF8 = false
 	d.keys, d.arena = d.keys[:0], d.arena[:0]
 	d.evidence = d.evidence[:0]
 	d.badKey = ""
 	d.flags = chatFlags{}
-	if cap(d.keys)+cap(d.arena)+cap(d.scratch) > maxReserve {
-		d.keys, d.arena, d.scratch, d.order = nil, nil, nil, nil
-	}
 }
 
 func (d *decoder) fail(code chatferry.Code, at int, reason string) int {

@@ -32,21 +32,16 @@ func notPlain(w uint64) uint64 {
 	return (below | slash) &^ w & tops
 }
 
-// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes. Text that is
-// not UTF-8 is noted.
+// skipString returns the index behind the string whose opening quote is at i-1, and whether it holds escapes.
 func (d *decoder) skipString(i int) (next int, escaped bool) {
 	b := d.b
-	from := i
 	for {
-		i = plainEnd(b, i)
+		i = d.plainEnd(i)
 		if i >= len(b) {
 			return d.syntax(i, "the record ends inside a string"), escaped
 		}
 		switch b[i] {
 		case '"':
-			if !utf8.Valid(b[from:i]) {
-				d.notUTF8 = true
-			}
 			return i + 1, escaped
 		case '\\':
 			escaped = true
@@ -70,42 +65,12 @@ func (d *decoder) skipString(i int) (next int, escaped bool) {
 	}
 }
 
-// copyPlain copies plain text until something else comes, or src or dst has less than 16 bytes left. It returns how much it
-// copied; dst may hold anything behind that. ascii says that all of it is ASCII: if not, some of it may be, or what follows.
-func copyPlain(dst, src []byte) (n int, ascii bool) {
-	seen := uint64(0)
-	for last := min(len(dst), len(src)) - 16; n <= last; n += 16 {
-		v, w := load(src, n), load(src, n+8)
-		store(dst, n, v)
-		store(dst, n+8, w)
-		seen |= v | w
-		p, q := notPlain(v), notPlain(w)
-		if p|q != 0 {
-			k := 8
-			if p != 0 {
-				q, k = p, 0
-			}
-			n += k + bits.TrailingZeros64(q)>>3
-			break
-		}
-	}
-	return n, seen&tops == 0
-}
-
 // appendString appends the text of the string whose opening quote is at i-1 to dst. Half a surrogate pair becomes U+FFFD,
-// and lone is true. Text that is not UTF-8 is appended as it is, and noted.
+// and lone is true.
 func (d *decoder) appendString(dst *[]byte, i int) (next int, lone bool) {
-	from := len(*dst)
-	if next, lone = d.unescape(dst, i); next >= 0 && !utf8.Valid((*dst)[from:]) {
-		d.notUTF8 = true
-	}
-	return next, lone
-}
-
-func (d *decoder) unescape(dst *[]byte, i int) (next int, lone bool) {
 	b := d.b
 	for {
-		j := plainEnd(b, i)
+		j := d.plainEnd(i)
 		*dst = append(*dst, b[i:j]...)
 		if j < len(b) && b[j] == '"' {
 			return j + 1, lone

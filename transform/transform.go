@@ -176,17 +176,12 @@ func (t *Transformer) decode(raw []byte) *chatferry.Fault {
 	d := &t.decoder
 	d.reset(raw)
 	d.tables[0].begin()
-	if t.stream.CSV() {
-		if !utf8.Valid(raw) {
-			return notUTF8(raw)
-		}
-		return t.csv.row(d, raw)
-	}
-	whole := d.record()
 	switch {
-	case d.notUTF8, !whole && !utf8.Valid(raw): // whatever else is wrong
+	case !d.utf8: // whatever else is wrong
 		return notUTF8(raw)
-	case !whole:
+	case t.stream.CSV():
+		return t.csv.row(d, raw)
+	case !d.record():
 		return &chatferry.Fault{Code: d.code, Reason: d.fault()}
 	}
 	return t.checkKey()
@@ -248,8 +243,7 @@ func (t *Transformer) finish(at chatferry.Offset, sum *[32]byte, suspect string)
 		t.finishChat(at, suspect)
 	}
 	tb.closeExtra()
-	sums := &tb.cols[tb.sha].data
-	*sums = append(*sums, sum[:]...)
+	tb.appendSum(sum)
 	tb.end()
 	tb.repeatInt(tb.offset, tb.n-1, int64(at))
 }

@@ -26,7 +26,7 @@ func CheckSource(ctx context.Context, l *Listing, progress func(stored int64)) (
 		g.Go(func() error {
 			c := checkers.Get().(*checker)
 			defer func() {
-				c.unpack.release()
+				c.inflate.release()
 				checkers.Put(c)
 			}()
 			doubts, err := c.check(ctx, l.stores[f.Stream], f.File)
@@ -52,8 +52,8 @@ func CheckSource(ctx context.Context, l *Listing, progress func(stored int64)) (
 
 // checker has the buffers to read a file and forget it.
 type checker struct {
-	unpack unpacker
-	sink   [readBytes]byte
+	inflate inflater
+	sink    [readBytes]byte
 }
 
 func (c *checker) check(ctx context.Context, store Store, f chatferry.File) (doubts []chatferry.Doubt, err error) {
@@ -61,7 +61,7 @@ func (c *checker) check(ctx context.Context, store Store, f chatferry.File) (dou
 	if err != nil {
 		return nil, err
 	}
-	fl, kind, err := startFlow(obj, f, &c.unpack)
+	fl, kind, err := startFlow(obj, f, &c.inflate)
 	if err != nil {
 		obj.Close()
 		return nil, err

@@ -215,7 +215,7 @@ func FuzzCompressed(f *testing.F) {
 		if err := u.start(file, nil, kind); err != nil {
 			t.Fatal(err)
 		}
-		buf := make([]byte, chunkBytes)
+		buf := make([]byte, markBytes)
 		for out := 0; out < 64<<20; {
 			n, err := u.Read(buf)
 			out += n

@@ -136,7 +136,7 @@ func (r *reader) openStored(ctx context.Context, f chatferry.File) (compression,
 	if err != nil {
 		return plain, err
 	}
-	fl, kind, err := startFlow(obj, f, r.unpack)
+	fl, kind, err := startFlow(obj, f, r.inflate)
 	if err != nil {
 		obj.Close()
 		return plain, err
@@ -155,7 +155,7 @@ func (r *reader) openPlain(ctx context.Context, f chatferry.File, at int64) erro
 }
 
 // startFlow begins to read a file with the compression that its first bytes tell.
-func startFlow(obj Object, f chatferry.File, u *unpacker) (flow, compression, error) {
+func startFlow(obj Object, f chatferry.File, from *inflater) (flow, compression, error) {
 	file := newStoredFile(obj, f, 0)
 	head := make([]byte, 4)
 	n, err := io.ReadFull(file, head)
@@ -167,10 +167,10 @@ func startFlow(obj Object, f chatferry.File, u *unpacker) (flow, compression, er
 	if kind == plain {
 		return &plainFlow{file: file, head: head}, kind, nil
 	}
-	if err := u.start(file, head, kind); err != nil {
+	if err := from.start(file, head, kind); err != nil {
 		return nil, kind, err
 	}
-	return startRing(file, &u.inflater, &u.buffers), kind, nil
+	return &packedFlow{file: file, from: from}, kind, nil
 }
 
 // finish closes a file that was read to its end.

@@ -23,7 +23,7 @@ type reader struct {
 	header []byte // of the CSV file that was opened last
 	whole  *piece // the Reject that stands for all of the CSV file that was opened last
 
-	unpack *unpacker
+	inflate *inflater
 
 	doubts   []placedDoubt // not yet given to a Page
 	measured bool
@@ -52,9 +52,10 @@ func (r *reader) Next(ctx context.Context) (*chatferry.Page, error) {
 // Close implements chatferry.Reader.
 func (r *reader) Close() error {
 	err := r.closeFile()
-	if r.unpack != nil {
-		r.source.unpackers.Put(r.unpack.release())
-		r.unpack = nil
+	if r.inflate != nil {
+		r.inflate.release()
+		r.source.inflaters.Put(r.inflate)
+		r.inflate = nil
 	}
 	if r.in.mem != nil {
 		r.in.mem.free()

@@ -17,7 +17,7 @@ type Source struct {
 	cuts   chatferry.Cuts
 
 	memories  sync.Pool // of *memory
-	unpackers sync.Pool // of *unpacker
+	inflaters sync.Pool // of *inflater
 }
 
 var (
@@ -44,7 +44,7 @@ func (s *Source) Open(ctx context.Context, shard *chatferry.Shard, from chatferr
 	if shard.From > 0 && from == "" {
 		start.at = shard.From
 	}
-	r := &reader{source: s, store: store, shard: shard, from: from, start: start, here: start, unpack: s.unpacker()}
+	r := &reader{source: s, store: store, shard: shard, from: from, start: start, here: start, inflate: s.inflater()}
 	r.in.mem = s.memory()
 	if r.here.file < len(shard.Files) {
 		if err := r.open(ctx); err != nil {
@@ -91,21 +91,10 @@ func (s *Source) memory() *memory {
 	return m
 }
 
-// unpacker is what a reader needs to decompress one file after another.
-type unpacker struct {
-	inflater
-	buffers ringBuffers
-}
-
-// release gives back what may be large.
-func (u *unpacker) release() *unpacker {
-	u.inflater.release()
-	return u
-}
-
-func (s *Source) unpacker() *unpacker {
-	if u, ok := s.unpackers.Get().(*unpacker); ok {
-		return u
+// inflater returns one that decompresses one file after another.
+func (s *Source) inflater() *inflater {
+	if f, ok := s.inflaters.Get().(*inflater); ok {
+		return f
 	}
-	return new(unpacker)
+	return new(inflater)
 }

@@ -72,7 +72,7 @@ func naive(f *feed, dropDeleted bool, ends []int) map[chatferry.Stream][]*fact {
 				r.key, r.version = key.Of(rows.Record, 0)
 				if s.Stream == chatferry.Chats {
 					for _, name := range visitorColumns[2:] {
-						r.visitor = append(r.visitor, cell(rows.Record, name, 0))
+						r.visitor = append(r.visitor, strings.Clone(cell(rows.Record, name, 0)))
 					}
 				}
 				if at := rows.Record.Schema().FieldIndices("deleted"); len(at) == 1 {
