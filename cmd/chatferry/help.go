@@ -20,7 +20,10 @@ func writeHelp(w io.Writer, cmd *cobra.Command) {
 		long = cmd.Short + "."
 	}
 	for paragraph := range strings.SplitSeq(long, "\n") {
-		b.WriteString(wrap(paragraph, "", helpWidth) + "\n")
+		if !strings.HasPrefix(paragraph, "  ") { // a sample stays as it is
+			paragraph = wrap(paragraph, "", helpWidth)
+		}
+		b.WriteString(paragraph + "\n")
 	}
 	use := cmd.UseLine()
 	if len(verbs(cmd)) == 0 {

@@ -23,9 +23,10 @@ import (
 func newInspectCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "inspect FILE",
-		Short: "Describe one file of a dataset: Parquet, log record or quarantine",
+		Short: "Describe one file of a dataset: Parquet, log record, quarantine or certificate",
 		Long: "Describe one file of a dataset. Of a Parquet file: its columns, row groups, sizes, encodings and statistics. Of a " +
-			"log record: what it states, after its checksum was checked. Of a quarantine file: its records by place and reason.",
+			"log record: what it states, after its checksum was checked. Of a quarantine file: its records by place and reason. A " +
+			"certificate is shown line by line, with --json as it is.",
 		Example: `  chatferry inspect /data/acme/tables/chats/part-000000000012-000000000001.parquet
   chatferry inspect /data/acme/_chatferry/log/dataset/000000000001.json
   chatferry inspect /data/acme/_chatferry/quarantine/000000000012-000000000001.ndjson.zst --json`,
@@ -152,7 +153,12 @@ func (a *app) inspect(ctx context.Context, name string, s *settings) error {
 		if err != nil {
 			return damaged(err)
 		}
-		if !bytes.Contains(text, []byte(`"kind":`)) && json.Valid(text) { // FORMAT
+		if !bytes.Contains(text, []byte(`"kind":`)) && json.Valid(text) { // FORMAT, or a certificate
+			if !asJSON {
+				var lines bytes.Buffer
+				_ = json.Indent(&lines, bytes.TrimSpace(text), "", "  ") // it is valid
+				text = append(lines.Bytes(), '\n')
+			}
 			_, err = a.stdout.Write(text)
 			return printError(err)
 		}
@@ -162,7 +168,7 @@ func (a *app) inspect(ctx context.Context, name string, s *settings) error {
 		}
 		return a.printJSON(record)
 	}
-	return usage("`chatferry files` lists those of a dataset", "%s is neither Parquet, nor a log record, nor a quarantine file", name)
+	return usage("`chatferry files` lists those of a dataset", "%s is neither Parquet, nor a log record, a quarantine file or a certificate", name)
 }
 
 // showPlace is one line about a Reject.
