@@ -93,6 +93,11 @@ func (c *carriage) copyCertificate(ctx context.Context, dataset string, n uint64
 		if newer, err := certificate.Decode(there); err == nil && newer.Dataset == dataset && newer.Record > n {
 			return nil
 		}
+		if signature == nil {
+			if _, err := c.t.logs.Read(ctx, certificateCopy+certificateSign); err == nil {
+				c.log.Warn("the certificate of the run before was signed, and this one is not: the key is not remembered, give it again", "flag", "--sign-key-file")
+			}
+		}
 		// A signature must not stand beside what it does not sign.
 		if err := c.t.erase(ctx, []string{certificateCopy + certificateSign}); err != nil {
 			return err

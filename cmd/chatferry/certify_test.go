@@ -161,10 +161,15 @@ func TestCertificateAfterAKill(t *testing.T) {
 	if v, e := made.verified("--key", public); e.code != exitDone || v.Certificate.State != certCurrent || v.Certificate.Signature != certValid {
 		t.Errorf("exit code %d: %+v; %s", e.code, v.Certificate, e.stderr)
 	}
-	// Without the key, nothing that was signed stands beside what is not.
+	// Without the key, nothing that was signed stands beside what is not, and whoever forgot the key is told.
 	delete(made.env, "CHATFERRY_SIGN_KEY_FILE")
-	made.carries(whole, "compact", made.root)
-	if names := made.certificates(); len(names) != 6 || slices.Contains(names, certificateCopy+certificateSign) {
+	for _, told := range []bool{true, false} {
+		e := made.program(t.Context(), "compact", made.root)
+		if !slices.Contains(whole, e.code) || strings.Contains(e.stderr, "the key is not remembered") != told {
+			t.Errorf("without the key the exit code is %d, and it is told that one is missing, unless it is %v: %s", e.code, told, e.stderr)
+		}
+	}
+	if names := made.certificates(); len(names) != 7 || slices.Contains(names, certificateCopy+certificateSign) {
 		t.Errorf("after a run without the key the certificates are %v", names)
 	}
 	made.carries(whole, "discard", made.root, "--yes")
