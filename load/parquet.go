@@ -33,7 +33,6 @@ type parquetWriter struct {
 
 // newParquetWriter begins a file. It writes the magic number at once.
 func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, error) {
-	codec := registerZstd()
 	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
 	select {
@@ -41,7 +40,7 @@ func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, err
 	default:
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
-			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), codec.appendPage, scratch))
+			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), appendPage, scratch))
 		}
 	}
 	_, err := io.WriteString(p.sink, parquetMagic)

@@ -64,7 +64,7 @@ type sweep struct {
 }
 
 var sweeps = sync.Pool{New: func() any {
-	s := &sweep{columns: chunk.NewReader(registerZstd().appendDecoded)}
+	s := &sweep{columns: chunk.NewReader(appendDecoded)}
 	s.sum.SetSeed(printSeed)
 	return s
 }}

@@ -12,15 +12,37 @@ import (
 
 // registerZstd puts zstdCodec in the place of arrow's own codec, which makes a new encoder for every page. The registry
 // is a map of the arrow library without a lock, so it is written once, before the first file is opened.
-var registerZstd = sync.OnceValue(func() *zstdCodec {
+var registerZstd = sync.OnceFunc(func() {
 	n := runtime.GOMAXPROCS(0)
-	c := &zstdCodec{
+	compress.RegisterCodec(compress.Codecs.Zstd, &zstdCodec{
 		encoders: make(chan pooledEncoder, n),
 		decoders: make(chan *zstd.Decoder, n),
-	}
-	compress.RegisterCodec(compress.Codecs.Zstd, c)
-	return c
+	})
 })
+
+// appender is a codec that spares its caller a copy. zstdCodec is one, and so must be what a test registers in its place.
+type appender interface {
+	// AppendEncoded appends src, compressed with this package's settings.
+	AppendEncoded(dst, src []byte) []byte
+	// AppendDecoded appends what src holds, compressed.
+	AppendDecoded(dst, src []byte) ([]byte, error)
+}
+
+// appendPage appends a page, compressed, to dst.
+func appendPage(dst, src []byte) []byte { return registered().AppendEncoded(dst, src) }
+
+// appendDecoded appends what a compressed page holds to dst.
+func appendDecoded(dst, src []byte) ([]byte, error) { return registered().AppendDecoded(dst, src) }
+
+// registered is asked for every page: nothing keeps the coders of a codec that is replaced.
+func registered() appender {
+	registerZstd()
+	codec, err := compress.GetCodec(compress.Codecs.Zstd)
+	if err != nil {
+		panic(fmt.Sprintf("load: zstd was registered: %v", err))
+	}
+	return codec.(appender)
+}
 
 // zstdCodec compresses and decompresses pages with cached coders. Every encoder works with one goroutine, the caller's,
 // so its output is a function of its input.
@@ -57,8 +79,10 @@ func (c *zstdCodec) EncodeLevel(dst, src []byte, level int) []byte {
 	return c.appendEncoded(dst[:0], src, level)
 }
 
-// appendPage appends a page of this package's settings, compressed.
-func (c *zstdCodec) appendPage(dst, src []byte) []byte { return c.appendEncoded(dst, src, zstdLevel) }
+// AppendEncoded implements appender.
+func (c *zstdCodec) AppendEncoded(dst, src []byte) []byte {
+	return c.appendEncoded(dst, src, zstdLevel)
+}
 
 func (c *zstdCodec) appendEncoded(dst, src []byte, level int) []byte {
 	var e pooledEncoder
@@ -89,15 +113,15 @@ func (c *zstdCodec) Encode(dst, src []byte) []byte {
 // Decode implements compress.Codec. The interface has no error: a damaged page panics, and the readers of this package
 // turn that into an error.
 func (c *zstdCodec) Decode(dst, src []byte) []byte {
-	dst, err := c.appendDecoded(dst[:0], src)
+	dst, err := c.AppendDecoded(dst[:0], src)
 	if err != nil {
 		panic(err)
 	}
 	return dst
 }
 
-// appendDecoded appends what a compressed page holds.
-func (c *zstdCodec) appendDecoded(dst, src []byte) ([]byte, error) {
+// AppendDecoded implements appender.
+func (c *zstdCodec) AppendDecoded(dst, src []byte) ([]byte, error) {
 	var d *zstd.Decoder
 	select {
 	case d = <-c.decoders:

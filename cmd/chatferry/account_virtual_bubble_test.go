@@ -55,6 +55,10 @@ func (c *bubbleCodec) Encode(dst, src []byte) []byte {
 }
 
 func (c *bubbleCodec) EncodeLevel(dst, src []byte, _ int) []byte {
+	return c.AppendEncoded(dst[:0], src)
+}
+
+func (c *bubbleCodec) AppendEncoded(dst, src []byte) []byte {
 	c.mu.Lock()
 	var e *zstd.Encoder
 	if n := len(c.encoders); n > 0 {
@@ -67,7 +71,7 @@ func (c *bubbleCodec) EncodeLevel(dst, src []byte, _ int) []byte {
 			panic(err)
 		}
 	}
-	dst = e.EncodeAll(src, dst[:0])
+	dst = e.EncodeAll(src, dst)
 	c.mu.Lock()
 	c.encoders = append(c.encoders, e)
 	c.mu.Unlock()
@@ -75,6 +79,14 @@ func (c *bubbleCodec) EncodeLevel(dst, src []byte, _ int) []byte {
 }
 
 func (c *bubbleCodec) Decode(dst, src []byte) []byte {
+	dst, err := c.AppendDecoded(dst[:0], src)
+	if err != nil {
+		panic(err)
+	}
+	return dst
+}
+
+func (c *bubbleCodec) AppendDecoded(dst, src []byte) ([]byte, error) {
 	c.mu.Lock()
 	var d *zstd.Decoder
 	if n := len(c.decoders); n > 0 {
@@ -87,11 +99,9 @@ func (c *bubbleCodec) Decode(dst, src []byte) []byte {
 			panic(err)
 		}
 	}
-	if dst, err = d.DecodeAll(src, dst[:0]); err != nil {
-		panic(err)
-	}
+	dst, err = d.DecodeAll(src, dst)
 	c.mu.Lock()
 	c.decoders = append(c.decoders, d)
 	c.mu.Unlock()
-	return dst
+	return dst, err
 }

@@ -28,20 +28,21 @@ func newQuarantineReplayCommand(a *app) *cobra.Command {
 			"are kept in _chatferry/replayed/ (`quarantine show --replayed`), and the rules in the dataset's log.\n\n" +
 			"With --rule, only records that a rule of the file names are meant. The file is YAML or JSON:\n\n" +
 			"  rules:\n" +
-			"    - for: {stream: chats, code: missing_key, place: \"chats/2021-*\"}   # all that is given must fit; * is any text\n" +
-			"      patch: [{op: copy, from: /session/id, path: /id}]                 # RFC 6902\n" +
+			"    # all that is given must fit; * is any text; a patch is as in RFC 6902\n" +
+			"    - for: {stream: chats, code: missing_key, place: \"chats/2021-*\"}\n" +
+			"      patch: [{op: copy, from: /session/id, path: /id}]\n" +
 			"    - for: {code: invalid_utf8}\n" +
-			"      invalid_utf8: replace          # by U+FFFD\n" +
+			"      invalid_utf8: replace        # by U+FFFD\n" +
 			"    - for: {code: duplicate_key}\n" +
-			"      duplicate_keys: last           # or first\n" +
+			"      duplicate_keys: last         # or first\n" +
 			"    - for: {code: too_deep}\n" +
-			"      to_extra: [/session/custom]    # the value's text goes to _extra, its column is null\n" +
+			"      to_extra: [/session/custom]  # the text goes to _extra, the column is null\n" +
 			"    - for: {code: syntax}\n" +
 			"      text: [{old: NaN, new: \"null\"}]\n" +
 			"    - for: {code: truncated}\n" +
 			"      append: \"}\"\n" +
-			"    - for: {code: csv_row}\n" +
-			"      csv_header: \"Date,Chats\"       # of CSV the header is not kept; with text for the row itself\n\n" +
+			"    - for: {code: csv_row}         # with text, for the row itself\n" +
+			"      csv_header: \"Date,Chats\"     # which is not kept\n\n" +
 			"A rule that fits no record, or cannot be applied to one that it fits, is an error, and nothing is changed. The exit code is 4 as " +
 			"long as anything is in quarantine.\n\nKilled anywhere, it is done again by the same command, or brought to its end by the next run.",
 		Example: `  chatferry quarantine replay /data/acme --dry-run
