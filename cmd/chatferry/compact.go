@@ -15,8 +15,8 @@ func newCompactCommand(a *app) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compact [ROOT]",
 		Short: "Join the small files of a complete dataset",
-		Long: "Settle a complete dataset and join its small files, which frequent runs leave, into few. A run does so by itself when " +
-			"there are many. The rows stay as they are. The new files are published before the old ones go: whoever globs the tables " +
+		Long: "Settle a complete dataset and join its small files into few, of about 100 MB. A run does so by itself with the tiny ones " +
+			"that frequent runs leave, when there are many. The rows stay as they are. The new files are published before the old ones go: whoever globs the tables " +
 			"meanwhile may see rows twice, never not at all.\n\n" +
 			"With --fill-identities it fills the columns agent_id_upgraded, department_id_upgraded and their like, and the tables " +
 			"agent_map and department_map that they come from.\n\nKilled anywhere, it is done again by the same command, or by the next run.",

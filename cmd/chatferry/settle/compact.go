@@ -12,10 +12,13 @@ import (
 	"chatferry/transform"
 )
 
-// Files of about compactBytes are what reads well; a unit below half of that is small. Frequent runs leave small ones, and
-// when a Stream has compactAfter of them, they are joined. These are constants since they fix the names of files.
+// Files of about compactBytes are what reads well, and whoever asks for it gets units below half of that joined. A run does
+// so by itself with those below smallBytes, which frequent runs leave, when a Stream has compactAfter of them. A Part of the
+// usual size is above that: to write a whole account twice when it is carried for the first time would take longer than
+// readers gain. These are constants since they fix the names of files.
 const (
 	compactBytes = 96 << 20
+	smallBytes   = 6 << 20
 	compactRows  = 1 << 20
 	compactAfter = 64
 )
@@ -40,12 +43,12 @@ func (s *settler) join(ctx context.Context) error {
 			s.whole[stream] = s.state.Streams[stream].Dropped
 		}
 	}
-	return s.compact(ctx, 2)
+	return s.compact(ctx, 2, s.limits.compactBytes/2)
 }
 
-// compact joins the small units of Streams that have at least so many of them. What comes next depends on nothing but the
+// compact joins the units below a size of Streams that have at least so many of them. What comes next depends on nothing but the
 // dataset, and one replace takes a whole Stream one step on, so that kills do not show in the names.
-func (s *settler) compact(ctx context.Context, least int) error {
+func (s *settler) compact(ctx context.Context, least int, below int64) error {
 	for _, stream := range chatferry.Streams() {
 		for {
 			d, err := s.dataset(ctx)
@@ -53,7 +56,7 @@ func (s *settler) compact(ctx context.Context, least int) error {
 				return err
 			}
 			ready, _ := units(d)
-			groups := s.groups(ready[stream], least)
+			groups := s.groups(ready[stream], least, below)
 			if len(groups) == 0 {
 				break
 			}
@@ -66,8 +69,8 @@ func (s *settler) compact(ctx context.Context, least int) error {
 }
 
 // groups returns which units are to become one each.
-func (s *settler) groups(all []*unit, least int) [][]*unit {
-	small := slices.DeleteFunc(slices.Clone(all), func(u *unit) bool { return !u.joins() || u.bytes() >= s.limits.compactBytes/2 })
+func (s *settler) groups(all []*unit, least int, below int64) [][]*unit {
+	small := slices.DeleteFunc(slices.Clone(all), func(u *unit) bool { return !u.joins() || u.bytes() >= below })
 	if len(small) < max(2, least) {
 		return nil
 	}

@@ -130,19 +130,22 @@ func TestGroups(t *testing.T) {
 		name  string
 		sizes []int64
 		least int
+		below int64
 		want  []int // units of each group
 	}{
-		{"nothing", nil, 2, nil},
-		{"one small unit", []int64{10}, 2, nil},
-		{"few of them", []int64{10, 10}, 3, nil},
-		{"enough of them", []int64{10, 10, 10}, 3, []int{3}},
-		{"a big one between", []int64{10, 50, 10}, 2, []int{2}},
-		{"more than one file takes", []int64{40, 40, 40, 40, 40}, 2, []int{2, 2}},
-		{"only big ones", []int64{50, 60, 200}, 2, nil},
+		{"nothing", nil, 2, 50, nil},
+		{"one small unit", []int64{10}, 2, 50, nil},
+		{"few of them", []int64{10, 10}, 3, 50, nil},
+		{"enough of them", []int64{10, 10, 10}, 3, 50, []int{3}},
+		{"a big one between", []int64{10, 50, 10}, 2, 50, []int{2}},
+		{"more than one file takes", []int64{40, 40, 40, 40, 40}, 2, 50, []int{2, 2}},
+		{"only big ones", []int64{50, 60, 200}, 2, 50, nil},
+		{"whole Parts, and what is smaller", []int64{6, 6, 5, 6, 5, 6}, 2, 6, []int{2}},
+		{"whole Parts alone", []int64{6, 6, 6, 6, 6}, 2, 6, nil},
 	}
 	for _, tt := range tests {
 		var got []int
-		for _, g := range s.groups(units(tt.sizes...), tt.least) {
+		for _, g := range s.groups(units(tt.sizes...), tt.least, tt.below) {
 			got = append(got, len(g))
 		}
 		if fmt.Sprint(got) != fmt.Sprint(tt.want) {

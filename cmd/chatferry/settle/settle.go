@@ -80,7 +80,8 @@ type limits struct {
 	replaceBytes int64 // of the files that one replace retires, about
 	replaceFiles int
 	compactBytes int64 // of a unit that small ones become
-	compactAfter int   // small units of a Stream
+	smallBytes   int64 // of a unit below which it is joined unasked
+	compactAfter int   // of those in a Stream
 
 	visitorsPerFile int64
 	visitorsJoin    int
@@ -101,7 +102,7 @@ func limitsOf(memory int64) limits {
 	return limits{
 		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/1024)),
 		visitorBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
-		compactBytes: compactBytes, compactAfter: compactAfter,
+		compactBytes: compactBytes, smallBytes: smallBytes, compactAfter: compactAfter,
 		visitorsPerFile: visitorsPerFile, visitorsJoin: visitorsJoin,
 	}
 }
@@ -189,7 +190,7 @@ func (s *settler) run(ctx context.Context) error {
 	if err := s.identities(ctx); err != nil {
 		return err
 	}
-	if err := s.compact(ctx, s.limits.compactAfter); err != nil {
+	if err := s.compact(ctx, s.limits.compactAfter, s.limits.smallBytes); err != nil {
 		return err
 	}
 	return s.visitors(ctx)

@@ -30,7 +30,7 @@ func newWorld(t testing.TB, f *feed) *world {
 func tiny() *limits {
 	return &limits{
 		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 15, replaceFiles: 7,
-		compactBytes: 1 << 17, compactAfter: 5, visitorsPerFile: 3, visitorsJoin: 3,
+		compactBytes: 1 << 17, smallBytes: 1 << 16, compactAfter: 5, visitorsPerFile: 3, visitorsJoin: 3,
 	}
 }
 
