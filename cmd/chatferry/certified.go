@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"crypto/ed25519"
 	"errors"
@@ -93,6 +94,9 @@ func (v *verified) certified(ctx context.Context, t *target, given *certificateG
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
+		if err := v.copied(ctx, t); err != nil {
+			return err
+		}
 	}
 	v.Certificate = f
 	v.checkSignature(f, given.key, text, signature)
@@ -111,6 +115,33 @@ func (v *verified) certified(ctx context.Context, t *target, given *certificateG
 		return nil
 	}
 	return v.checkCertificate(ctx, t, d, f, cert)
+}
+
+// copied holds the copy of a certificate that bears no number against the one that it is of. A run that was killed may have
+// left an older copy or none, which the next run puts right.
+func (v *verified) copied(ctx context.Context, t *target) error {
+	f := &certificateFound{File: certificateCopy + certificateText}
+	text, err := t.logs.Read(ctx, f.File)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	cert, err := certificate.Decode(text)
+	if err != nil {
+		v.find(f, fmt.Sprintf("it is no certificate as chatferry writes it: %v; the certificates with numbers are beside it", err))
+		return nil
+	}
+	original := checkpoint.CertificateName(cert.Record, certificateText)
+	of, err := t.logs.Read(ctx, original)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if !bytes.Equal(text, of) {
+		v.find(f, "it is not a copy of "+original+", as it should be; take that one")
+	}
+	return nil
 }
 
 // checkSignature looks whether the owner of a key has signed the certificate.

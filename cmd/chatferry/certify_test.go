@@ -284,6 +284,29 @@ func TestVerifyAgainstACertificate(t *testing.T) {
 	}
 }
 
+// The copy that people take away is held against the certificate that it is of; that it is not there is no fault.
+func TestCopyOfTheCertificate(t *testing.T) {
+	dir := t.TempDir()
+	p := newProving(t, 5, filepath.Join(dir, "dump"), filepath.Join(dir, "data"))
+	provingDump(t, p.seed, p.dump)
+	p.run()
+	name := filepath.Join(p.root, filepath.FromSlash(certificateCopy+certificateText))
+	text := readFile(t, name)
+	for at := 0; at < len(text); at += 1 + len(text)/9 {
+		damaged := slices.Clone(text)
+		damaged[at] ^= 4
+		writeFile(t, name, damaged)
+		v, e := p.verified()
+		if e.code != exitDiffers || len(v.Findings) != 1 || v.Findings[0].Place != certificateCopy+certificateText || v.Certificate.State != certCurrent {
+			t.Errorf("byte %d changed: exit code %d, findings %+v, certificate %+v", at, e.code, v.Findings, v.Certificate)
+		}
+	}
+	if err := os.Remove(name); err != nil {
+		t.Fatal(err)
+	}
+	p.mustBeSound()
+}
+
 // What cannot be used is refused before anything is written, or read for hours, and no key is ever told.
 func TestCertificateRefuses(t *testing.T) {
 	dir := t.TempDir()
