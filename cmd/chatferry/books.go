@@ -107,9 +107,16 @@ func lastDoneOf(d *checkpoint.Dataset, stream chatferry.Stream) *checkpoint.RunS
 
 // carried reports whether a run was to carry a Stream, if it was there.
 func carried(r *checkpoint.RunState, stream chatferry.Stream) bool {
-	var only streamSet
-	names := r.Scope["streams"]
-	return phaseCarries(r.Operation["phase"], stream) && (names == "" || only.Set(names) == nil && only.has(stream))
+	only, err := askedOf(r)
+	return err == nil && phaseCarries(r.Operation["phase"], stream) && (len(only) == 0 || only.has(stream))
+}
+
+// askedOf returns the Streams that a run was asked for; none: all. An error names one of a later version.
+func askedOf(r *checkpoint.RunState) (only streamSet, err error) {
+	if names := r.Scope["streams"]; names != "" {
+		err = only.Set(names)
+	}
+	return only, err
 }
 
 func lastRun(d *checkpoint.Dataset, meant func(*checkpoint.RunState) bool) *checkpoint.RunState {

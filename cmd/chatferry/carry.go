@@ -284,7 +284,7 @@ func (c *carriage) complete(d *checkpoint.Dataset) bool {
 			return false
 		}
 	}
-	if len(c.unswept(d.Shards, c.inScope)) > 0 {
+	if len(c.unswept(c.inScope)) > 0 {
 		return false
 	}
 	last := c.lastAlike(d)

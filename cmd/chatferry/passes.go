@@ -148,11 +148,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 			Hint: "run without --streams and --phase to carry them over",
 		}
 	}
-	states, err := run.Shards(ctx)
-	if err != nil {
-		return err
-	}
-	if owed := c.unswept(states, func(s chatferry.Stream) bool { return !c.inScope(s) }); len(owed) > 0 && !c.cutsOver() {
+	if owed := c.unswept(func(s chatferry.Stream) bool { return !c.inScope(s) }); len(owed) > 0 && !c.cutsOver() {
 		return &chatferry.Error{
 			Kind: chatferry.KindStopped, Err: fmt.Errorf("the streams asked for are complete, but %s may have changed while they were read, and were not swept", owed),
 			Hint: "run without --streams and --phase to sweep them",
@@ -173,7 +169,7 @@ func (c *carriage) end(ctx context.Context, run *checkpoint.Run, outside int) er
 	if err := errors.Join(closeBooks(after), c.t.present(ctx, after)); err != nil {
 		return err
 	}
-	end := checkpoint.End{Watermark: c.watermark(states), Verdict: "complete"}
+	end := checkpoint.End{Watermark: c.watermark(after.Shards), Verdict: "complete"}
 	if c.cutsOver() {
 		end.Verdict = phaseCutover
 	}

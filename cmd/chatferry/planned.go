@@ -84,13 +84,10 @@ func (d *dataset) compareLast(run *checkpoint.RunState, r *result) *estimate.Com
 	if err != nil {
 		return nil // it may be on another machine
 	}
-	var only streamSet
-	if names := run.Scope["streams"]; names != "" && only.Set(names) != nil {
+	if _, err := askedOf(run); err != nil {
 		return nil
 	}
-	return d.compare(e, r, func(s chatferry.Stream) bool {
-		return phaseCarries(run.Operation["phase"], s) && (len(only) == 0 || only.has(s))
-	})
+	return d.compare(e, r, func(s chatferry.Stream) bool { return carried(run, s) })
 }
 
 // holdAgainst adds to a result how it compares with the estimate. A run that went on with another's work has no time of its

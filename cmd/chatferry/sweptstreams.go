@@ -6,10 +6,13 @@ import (
 	"chatferry/extract/api"
 )
 
-// unswept names the Streams, of those that are meant, that were read from an account and that no run brought to the end of
-// its sweeps since: what changed while they were read may be missing, though all their Shards are done.
-func (c *carriage) unswept(states []checkpoint.ShardState, meant func(chatferry.Stream) bool) (owed streamSet) {
-	added := grown(states)
+// unswept names the Streams, of those that are meant, that runs before this one read from an account and that none of them
+// brought to the end of its sweeps since: what changed while they were read may be missing, though all their Shards are done.
+func (c *carriage) unswept(meant func(chatferry.Stream) bool) (owed streamSet) {
+	if c.before == nil {
+		return nil
+	}
+	added := grown(c.before.Shards)
 	for _, stream := range chatferry.Streams() {
 		if added[stream] == 0 || !meant(stream) || c.absent[stream] != nil {
 			continue
