@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -245,8 +246,9 @@ func BenchmarkGather(b *testing.B) {
 	for _, keys := range []int{*benchKeys / 20, *benchKeys / 4, *benchKeys} {
 		b.Run(fmt.Sprintf("chats=%d/files=%d/visitors=%d", keys, benchFiles, touched), func(b *testing.B) {
 			d := benchDerived(b)
-			v := &visiting{s: &settler{o: Options{Progress: func(Progress) {}}, hash: id.hash, derived: d}}
+			v := &visiting{s: &settler{o: Options{Progress: func(Progress) {}}, hash: id.hash, derived: d, limits: limitsOf(defaultMemory)}}
 			rng := rand.New(rand.NewPCG(3, 3))
+			var ids idSheet
 			for i := range benchFiles {
 				f := &checkpoint.InventoryFile{PartFile: chatferry.PartFile{SHA256: sumOf(i)}}
 				of := sightings{hash: id.hash}
@@ -255,25 +257,30 @@ func BenchmarkGather(b *testing.B) {
 					if i%2 == 0 && n == 0 || i%2 == 1 && n == 1 {
 						visitor = i
 					}
-					_, who := idOf(nil, "", fmt.Sprint(visitor))
+					ids.key("", fmt.Sprint(visitor))
+					who := idOf(&ids.take()[0])
 					if visitor == i {
 						v.touched = append(v.touched, who)
 					}
-					of.all = append(of.all, sighting{who, visits{chats: 1, first: 1, last: 1, newest: order{version: 1, offset: chatferry.Offset(i)}}})
+					one := visits{chats: 1, first: 1, last: 1, newest: order{version: 1, offset: chatferry.Offset(i)}}
+					of.all = append(of.all, sighting{id: who, visits: one})
 				}
 				if err := d.write(b.Context(), visitsKind.name(f.SHA256), of.file()...); err != nil {
 					b.Fatal(err)
 				}
 				v.chats = append(v.chats, f)
 			}
+			slices.SortFunc(v.touched, func(a, b id) int { return bytes.Compare(a[:], b[:]) })
 			v.s.derived = watchedReads(b, d, keys)
 			for b.Loop() {
-				c := &crowd{span: span{0, ^uint64(0)}, hash: id.hash, room: limitsOf(defaultMemory).visitorBytes}
-				if err := v.gather(b.Context(), c); err != nil {
-					b.Fatal(err)
-				}
-				if len(c.all) < touched*9/10 {
-					b.Fatalf("%d visitors", len(c.all))
+				found := 0
+				err := v.crowds(b.Context(), nil, func(c *crowd) {
+					for i := range c.all {
+						found += min(1, int(c.all[i].chats))
+					}
+				})
+				if err != nil || found < touched*9/10 {
+					b.Fatalf("%d visitors, %v", found, err)
 				}
 			}
 			v.s.derived.Derived.(*reads).report()

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
-
 	"chatferry"
 	"chatferry/checkpoint"
 )
@@ -15,37 +12,51 @@ import (
 // what each was given before.
 func (s *settler) scanned(ctx context.Context, kind *fileKind, k *keyed, f *checkpoint.InventoryFile, each func([]byte), undo func()) (keyFile, error) {
 	name := kind.name(f.SHA256)
-	found, err := s.derived.scan(ctx, kind, name, each)
-	if err == nil || !unusable(err) {
-		return found, err
-	}
-	if undo != nil {
-		undo()
-	}
-	if err := s.remake(ctx, k, f, name); err != nil {
-		return found, err
-	}
-	found, err = s.derived.scan(ctx, kind, name, each)
-	if errors.Is(err, errDamagedKeys) {
-		err = chatferry.Errorf(chatferry.KindEnvironment, "check the disk, then run the same command again",
-			"%s is not what was written: %w", name, err)
-	}
+	var found keyFile
+	begun := false
+	err := s.mended(ctx, origin{k, f}, name, func() (err error) {
+		if begun && undo != nil {
+			undo()
+		}
+		begun = true
+		found, err = s.derived.scan(ctx, kind, name, each)
+		return err
+	})
 	return found, err
 }
 
-// remake makes a file that is derived from f, and others that are missing.
-func (s *settler) remake(ctx context.Context, k *keyed, f *checkpoint.InventoryFile, name string) error {
+// mended reads a derived file. If read finds that it is unusable, it is made again, and read called once more.
+func (s *settler) mended(ctx context.Context, of origin, name string, read func() error) error {
+	err := read()
+	if err == nil || !unusable(err) {
+		return err
+	}
 	if err := s.derived.list(ctx); err != nil {
 		return err
 	}
 	s.derived.have[name] = false
-	return s.derive(ctx, []origin{{k, f}}, true)
+	if err := s.derive(ctx, []origin{of}); err != nil {
+		return err
+	}
+	if err = read(); errors.Is(err, errDamagedKeys) {
+		err = chatferry.Errorf(chatferry.KindEnvironment, "check the disk, then run the same command again",
+			"%s is not what was written: %w", name, err)
+	}
+	return err
 }
 
 // origin is a file that others are derived from.
 type origin struct {
-	k    *keyed
+	k    *keyed // nil: of chat_visitors, which is none of a Stream
 	file *checkpoint.InventoryFile
+}
+
+// stream is the Stream of which it holds keys; the visitors are those of chats.
+func (o *origin) stream() chatferry.Stream {
+	if o.k == nil {
+		return chatferry.Chats
+	}
+	return o.k.stream
 }
 
 // derivation is what is made of a file in one pass through it.
@@ -55,8 +66,8 @@ type derivation struct {
 	hashes, sighted [][]byte // the pieces of the key file and of the visits
 }
 
-// derive makes what is missing of the files that are derived from some, visits too or keys alone.
-func (s *settler) derive(ctx context.Context, files []origin, visits bool) error {
+// derive makes what is missing of the files that are derived from some.
+func (s *settler) derive(ctx context.Context, files []origin) error {
 	if err := s.derived.list(ctx); err != nil {
 		return err
 	}
@@ -67,8 +78,8 @@ func (s *settler) derive(ctx context.Context, files []origin, visits bool) error
 			continue // a ledger of several Streams
 		}
 		met[of.file.SHA256] = true
-		d := &derivation{origin: of, keys: !s.derived.have[keysKind.name(of.file.SHA256)]}
-		d.visits = visits && hasVisits(of.file) && !s.derived.have[visitsKind.name(of.file.SHA256)]
+		d := &derivation{origin: of, keys: of.file.Table != ChatVisitors && !s.derived.have[keysKind.name(of.file.SHA256)]}
+		d.visits = hasVisits(of.file) && !s.derived.have[visitsKind.name(of.file.SHA256)]
 		if d.keys || d.visits {
 			all = append(all, d)
 		}
@@ -80,9 +91,11 @@ func (s *settler) derive(ctx context.Context, files []origin, visits bool) error
 		return all[i].file.Rows * 3 * keySize
 	}
 	read := func(ctx context.Context, i int) (*derivation, error) { return all[i], s.read(ctx, all[i]) }
-	return inOrder(ctx, len(all), s.atOnce, s.limits.visitorBytes, weigh, read, func(i int, d *derivation) error {
-		s.o.Progress(Progress{Step: "keys", Stream: d.k.stream, Done: int64(i), Total: int64(len(all))})
-		return s.keep(ctx, d)
+	return inOrder(ctx, len(all), s.atOnce, s.limits.besideBytes, weigh, read, func(i int, d *derivation) error {
+		s.o.Progress(Progress{Step: "keys", Stream: d.stream(), Done: int64(i), Total: int64(len(all))})
+		err := s.keep(ctx, d)
+		d.hashes, d.sighted = nil, nil
+		return err
 	})
 }
 
@@ -90,7 +103,10 @@ func (s *settler) derive(ctx context.Context, files []origin, visits bool) error
 func (s *settler) read(ctx context.Context, d *derivation) error {
 	var seen *sightings
 	if d.visits {
-		seen = &sightings{hash: s.hash}
+		seen = &sightings{hash: s.hash, all: make([]sighting, 0, d.file.Rows)}
+	}
+	if d.file.Table == ChatVisitors {
+		return s.readTable(ctx, d, seen)
 	}
 	keys := make([]uint64, 0, d.file.Rows)
 	deleted := int64(0)
@@ -131,14 +147,19 @@ func (s *settler) keep(ctx context.Context, d *derivation) error {
 	return s.derived.write(ctx, visitsKind.name(d.file.SHA256), d.sighted...)
 }
 
-// hasVisits reports whether a file is one of chats.
-func hasVisits(f *checkpoint.InventoryFile) bool {
-	return f.Kind == chatferry.FileRows && f.Table == chatferry.Chats.Parent()
+// readTable makes the visits of one file of chat_visitors.
+func (s *settler) readTable(ctx context.Context, d *derivation, seen *sightings) error {
+	seen.apart = true
+	if err := eachRecord(ctx, s.o.Store, d.file, nil, seen.readTable); err != nil {
+		return err
+	}
+	d.sighted = seen.file()
+	return nil
 }
 
 // deriveAll makes what is missing of the derived files of everything that is settled, so that the next settle reads no
 // file that it does not touch.
-func (s *settler) deriveAll(ctx context.Context, d *checkpoint.Dataset, visits bool) error {
+func (s *settler) deriveAll(ctx context.Context, d *checkpoint.Dataset) error {
 	ready, _ := units(d)
 	var all []origin
 	for _, stream := range chatferry.Streams() {
@@ -153,29 +174,8 @@ func (s *settler) deriveAll(ctx context.Context, d *checkpoint.Dataset, visits b
 	files := d.Inventory()
 	for i := range files {
 		if f := &files[i]; f.Table == ChatVisitors {
-			all = append(all, origin{visitorKey, f})
+			all = append(all, origin{file: f})
 		}
 	}
-	return s.derive(ctx, all, visits)
-}
-
-// visitorKey is where the files of chat_visitors hold the ids of visitors.
-var visitorKey = &keyed{stream: chatferry.Stream(ChatVisitors), columns: []string{"id"}, ids: 1, deleted: -1}
-
-// ofVisitors gives the entries of a file of chat_visitors, which have an id and a row alone.
-func (k *keyed) ofVisitors(rec arrow.Record, from int32, visit func(*entry) error) error {
-	ids, ok := rec.Column(0).(*array.String)
-	if !ok {
-		return damaged(errors.New("column id is of a wrong type"))
-	}
-	var e entry
-	var text []byte
-	for i := range ids.Len() {
-		text, e.id = idOf(text, string(k.stream), ids.Value(i))
-		e.row = from + int32(i)
-		if err := visit(&e); err != nil {
-			return err
-		}
-	}
-	return nil
+	return s.derive(ctx, all)
 }

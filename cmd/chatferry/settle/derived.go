@@ -13,11 +13,14 @@ import (
 	"chatferry/checkpoint/atomicfile"
 )
 
-// Derived is where the derived files of a dataset are, and nothing else. It is used by one goroutine at a time. Errors are
+// Derived is where the derived files of a dataset are, and nothing else. It is used by one goroutine at a time, but for ReadAt. Errors are
 // told as a person needs them, with their Kind.
 type Derived interface {
 	// Open opens a file for reading; the error wraps fs.ErrNotExist if there is none.
 	Open(ctx context.Context, name string) (DerivedFile, error)
+	// ReadAt fills p with the bytes of a file from an offset on, as Open and its ReadAt do. Several goroutines may call it.
+	// The error is one that is unusable if there is no file or it ends before.
+	ReadAt(ctx context.Context, name string, p []byte, at int64) error
 	// Write makes a file of pieces that follow each other; it takes the place of one that has the name. A file that was
 	// begun is never seen, but a power loss may damage or lose one that was written.
 	Write(ctx context.Context, name string, pieces ...[]byte) error
@@ -56,6 +59,18 @@ func (f *folder) Open(_ context.Context, name string) (DerivedFile, error) {
 		return nil, atomicfile.Explain("open", full, err)
 	}
 	return file, nil
+}
+
+func (f *folder) ReadAt(ctx context.Context, name string, p []byte, at int64) error {
+	file, err := f.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	defer file.Close() // only read
+	if at+int64(len(p)) > file.Size() {
+		return errDamagedKeys
+	}
+	return atomicfile.Explain("read", path.Join(keysFolder, name), readFull(file, p, at))
 }
 
 func (f *folder) Write(ctx context.Context, name string, pieces ...[]byte) error {

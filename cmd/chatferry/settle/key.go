@@ -2,8 +2,6 @@ package settle
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -17,14 +15,6 @@ import (
 	"chatferry/load"
 	"chatferry/transform"
 )
-
-// id stands for a key of a Stream: the first 16 bytes of SHA-256(stream, 0, key). Nobody finds two keys with one id.
-type id [16]byte
-
-// hash is what key files hold of an id. Its lowest bit is 0; with excludedBit it is an excluded record's.
-func (i id) hash() uint64 { return binary.BigEndian.Uint64(i[:8]) &^ excludedBit }
-
-const excludedBit = 1
 
 // order is the place of a record among those with its key: the greatest is the newest.
 type order struct {
@@ -99,20 +89,6 @@ func newKeyed(stream chatferry.Stream) *keyed {
 	return k
 }
 
-// idOf makes an id. The buffer b is used and returned.
-func idOf(b []byte, stream, key string) ([]byte, id) {
-	b = append(beforeKey(b, stream), key...)
-	return b, idIn(b)
-}
-
-// beforeKey is what stands before a key where an id is made of it.
-func beforeKey(b []byte, stream string) []byte { return append(append(b[:0], stream...), 0) }
-
-func idIn(b []byte) id {
-	sum := sha256.Sum256(b)
-	return id(sum[:16])
-}
-
 // chosen shows the columns of a record under the indexes that they have in the whole table.
 type chosen struct {
 	arrow.Record
@@ -122,7 +98,7 @@ type chosen struct {
 // Column returns a column that was chosen.
 func (c chosen) Column(i int) arrow.Array { return c.Record.Column(c.at[i]) }
 
-// entries calls visit for every row of a parent table's file or of chat_visitors, or every excluded record of a ledger.
+// entries calls visit for every row of a parent table's file, or every excluded record of a ledger.
 func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, visit func(*entry) error) error {
 	return k.entriesIn(ctx, store, f, k.columns, nil, visit)
 }
@@ -131,7 +107,12 @@ func (k *keyed) entries(ctx context.Context, store load.Store, f *checkpoint.Inv
 func (k *keyed) idsIn(ctx context.Context, store load.Store, f *checkpoint.InventoryFile, seen *sightings, visit func(*entry) error) error {
 	names := k.columns[:k.ids]
 	if seen != nil {
-		names = slices.Concat(k.columns, sightColumns)
+		names = slices.Clone(k.columns)
+		for _, name := range visitorColumns {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
 	}
 	return k.entriesIn(ctx, store, f, names, seen, visit)
 }
@@ -141,11 +122,8 @@ func (k *keyed) entriesIn(
 	ctx context.Context, store load.Store, f *checkpoint.InventoryFile, names []string, seen *sightings, visit func(*entry) error,
 ) error {
 	each := k.ofRows
-	switch {
-	case f.Kind == chatferry.FileLedger:
+	if f.Kind == chatferry.FileLedger {
 		names, each = ledgerColumns, k.ofLedger
-	case f.Table == ChatVisitors:
-		each = k.ofVisitors
 	}
 	rows := int32(0)
 	return eachRecord(ctx, store, f, names, func(rec arrow.Record) error {
@@ -172,11 +150,16 @@ func (k *keyed) ofRows(rec arrow.Record, from int32, visit func(*entry) error) e
 		deleted, _ = rec.Column(k.deleted).(*array.Boolean)
 	}
 	var view arrow.Record = chosen{rec, k.at}
-	var e entry
-	var text []byte
+	sheet := sheets.Get().(*idSheet)
+	defer sheets.Put(sheet)
 	for i := range int(rec.NumRows()) {
-		text = k.key.Append(beforeKey(text, string(k.stream)), view, i)
-		e.id = idIn(text)
+		sheet.begin(string(k.stream))
+		sheet.text = k.key.Append(sheet.text, view, i)
+		sheet.end()
+	}
+	var e entry
+	for i, sum := range sheet.take() {
+		e.id = idOf(&sum)
 		if ordered {
 			e.order = order{k.key.VersionOf(view, i), chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
 		}
@@ -216,13 +199,19 @@ func (k *keyed) ofLedger(rec arrow.Record, from int32, visit func(*entry) error)
 	if !ok1 || !ok2 || !ok3 || !ok4 {
 		return errors.New("the columns of the ledger are of wrong types")
 	}
-	e := entry{excluded: true}
-	var text []byte
+	sheet := sheets.Get().(*idSheet)
+	defer sheets.Put(sheet)
+	var at []int
 	for i := range int(rec.NumRows()) {
-		if dispositions.Value(i) != string(chatferry.Excluded) {
-			continue
+		if dispositions.Value(i) == string(chatferry.Excluded) {
+			sheet.key(streams.Value(i), keys.Value(i))
+			at = append(at, i)
 		}
-		text, e.id = idOf(text, streams.Value(i), keys.Value(i))
+	}
+	e := entry{excluded: true}
+	for n, sum := range sheet.take() {
+		i := at[n]
+		e.id = idOf(&sum)
 		e.order = order{0, chatferry.ShardID(shards.Value(i)), chatferry.Offset(offsets.Value(i))}
 		if versions.IsValid(i) {
 			e.version = int64(versions.Value(i))

@@ -216,7 +216,7 @@ func TestKillAnywhereAgain(t *testing.T) {
 func TestKillAnywhereInCompact(t *testing.T) {
 	t.Parallel()
 	s := newSweep(t, scattered(), 0, Options{limits: &limits{
-		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 30, replaceFiles: 100, compactBytes: 1 << 17, smallBytes: 1 << 16, compactAfter: 3,
+		rangeKeys: 8, candidates: 3, besideBytes: 1200, visitorBytes: 1200, renewalBytes: 600, replaceBytes: 1 << 30, replaceFiles: 100, compactBytes: 1 << 17, smallBytes: 1 << 16, compactAfter: 3,
 		visitorsPerFile: 4, visitorsJoin: 2,
 	}})
 	if s.report.Joined == 0 {

@@ -340,7 +340,9 @@ func (w *world) checkDisk(d *checkpoint.Dataset) error {
 			err = fmt.Errorf("%s is not whole", f.Name)
 		}
 		errs = append(errs, err)
-		names[path.Join(keysFolder, keysKind.name(f.SHA256))] = true
+		if f.Table != ChatVisitors {
+			names[path.Join(keysFolder, keysKind.name(f.SHA256))] = true
+		}
 		if hasVisits(&f) {
 			names[path.Join(keysFolder, visitsKind.name(f.SHA256))] = true
 		}

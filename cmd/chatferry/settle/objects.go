@@ -39,6 +39,24 @@ func (o *objects) Open(ctx context.Context, name string) (DerivedFile, error) {
 	return f, nil
 }
 
+func (o *objects) ReadAt(ctx context.Context, name string, p []byte, at int64) error {
+	full := o.name(name)
+	body, info, err := o.bucket.GetRange(ctx, full, at, int64(len(p)), "")
+	if err != nil {
+		if found, also := o.bucket.Head(ctx, full); also == nil && at+int64(len(p)) > found.Size {
+			return errDamagedKeys
+		}
+		return o.explain("read", full, err)
+	}
+	if at+int64(len(p)) > info.Size {
+		err = errDamagedKeys
+	} else {
+		_, err = io.ReadFull(body, p)
+		err = o.explain("read", full, err)
+	}
+	return errors.Join(err, body.Close())
+}
+
 func (o *objects) Write(ctx context.Context, name string, pieces ...[]byte) error {
 	full := o.name(name)
 	return o.explain("write", full, objectstore.Replace(ctx, o.bucket, full, bytes.Join(pieces, nil)))

@@ -76,7 +76,9 @@ type Report struct {
 type limits struct {
 	rangeKeys    int64 // keys of a range that is merged at a time; 12 bytes each, 24 if they are all candidates
 	candidates   int   // of a batch, and as many again as a range may add; 80 bytes each
+	besideBytes  int64 // of what is made of files side by side
 	visitorBytes int64 // of the visitors that are counted at a time
+	renewalBytes int64 // of what is known of their rows until these are written
 	replaceBytes int64 // of the files that one replace retires, about
 	replaceFiles int
 	compactBytes int64 // of a unit that small ones become
@@ -101,7 +103,7 @@ func limitsOf(memory int64) limits {
 	}
 	return limits{
 		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/1024)),
-		visitorBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
+		besideBytes: max(1<<16, memory/4), visitorBytes: max(1<<16, memory/8), renewalBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
 		compactBytes: compactBytes, smallBytes: smallBytes, compactAfter: compactAfter,
 		visitorsPerFile: visitorsPerFile, visitorsJoin: visitorsJoin,
 	}
@@ -176,8 +178,7 @@ func (s *settler) run(ctx context.Context) error {
 	}
 	ready, waiting := units(d)
 	s.report.Waiting = waiting
-	// Where chat_visitors is derived from all chats, their visits are seen then.
-	if err := s.deriveAll(ctx, d, s.state.Visitors != nil); err != nil {
+	if err := s.deriveAll(ctx, d); err != nil {
 		return err
 	}
 	batch := s.newBatch(d, "settle")
@@ -224,7 +225,7 @@ func (s *settler) leave(ctx context.Context) error {
 	if err := s.o.Run.Overtaken(ctx); err != nil {
 		return err // the newer run needs other ones
 	}
-	if err := s.deriveAll(ctx, d, true); err != nil {
+	if err := s.deriveAll(ctx, d); err != nil {
 		return err
 	}
 	s.remember(d)

@@ -29,7 +29,7 @@ func newWorld(t testing.TB, f *feed) *world {
 // tiny limits make every bound of the memory be met.
 func tiny() *limits {
 	return &limits{
-		rangeKeys: 8, candidates: 3, visitorBytes: 1200, replaceBytes: 1 << 15, replaceFiles: 7,
+		rangeKeys: 8, candidates: 3, besideBytes: 1200, visitorBytes: 1200, renewalBytes: 600, replaceBytes: 1 << 15, replaceFiles: 7,
 		compactBytes: 1 << 17, smallBytes: 1 << 16, compactAfter: 5, visitorsPerFile: 3, visitorsJoin: 3,
 	}
 }

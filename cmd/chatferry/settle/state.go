@@ -147,7 +147,7 @@ func (s *settler) wanted(d *checkpoint.Dataset) map[string]bool {
 	wanted := map[string]bool{stateName: true}
 	files := d.Inventory()
 	for i := range files {
-		wanted[keysKind.name(files[i].SHA256)] = true
+		wanted[keysKind.name(files[i].SHA256)] = files[i].Table != ChatVisitors
 		if hasVisits(&files[i]) {
 			wanted[visitsKind.name(files[i].SHA256)] = true
 		}

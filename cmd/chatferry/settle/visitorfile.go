@@ -45,20 +45,21 @@ func visitorSchema() *arrow.Schema {
 
 // visitorWriter writes the files of chat_visitors, some of them side by side, each in a goroutine of its own.
 type visitorWriter struct {
-	ctx    context.Context
-	stop   context.CancelFunc // of ctx
-	b      *batch
-	begun  []*visitorFile // that are not in the batch yet
-	file   *visitorFile   // the last of them, if it is not full
-	rows   int64          // of the file
-	out    *array.RecordBuilder
-	hashes []uint64 // of the rows in out
+	ctx   context.Context
+	stop  context.CancelFunc // of ctx
+	b     *batch
+	begun []*visitorFile // that are not in the batch yet
+	file  *visitorFile   // the last of them, if it is not full
+	rows  int64          // that the file was given
+	// held are rows that no file was given yet, fewer than visitorsPerWrite between calls, and seen is what they say.
+	held []arrow.Record
+	seen []sighting
 }
 
 // visitorFile is a file of chat_visitors while it is built.
 type visitorFile struct {
 	*load.ReplacementFile
-	hashes  []uint64          // of its visitors
+	seen    sightings         // of its rows
 	records chan arrow.Record // that are to be written; closed once they are all
 	done    chan struct{}     // closed once made or err is known
 	made    chatferry.PartFile
@@ -79,58 +80,88 @@ func (f *visitorFile) fill(ctx context.Context) {
 	}
 }
 
-func (w *visitorWriter) add(c *crowd, v *visitor) error {
-	if w.out == nil {
-		w.out = array.NewRecordBuilder(memory.DefaultAllocator, visitorSchema())
-	}
-	for k, column := range visitorWords {
-		b := w.out.Field(column).(*array.StringBuilder)
-		if s, ok := c.word(&v.words, k); ok {
-			b.BinaryBuilder.Append(s)
-		} else {
-			b.AppendNull()
+// write writes rows, and releases the page's record. Files end, and are written, after the same rows whatever the pages.
+func (w *visitorWriter) write(p *visitorPage) error {
+	w.held, w.seen = append(w.held, p.rec), append(w.seen, p.seen...)
+	for len(w.seen) > 0 && int64(len(w.seen)) >= w.room() {
+		if err := w.flush(w.room()); err != nil {
+			return err
 		}
-	}
-	for i, at := range []int64{v.newest.version, v.first, v.last} {
-		if b := w.out.Field(6 + i).(*array.TimestampBuilder); at == 0 {
-			b.AppendNull()
-		} else {
-			b.Append(arrow.Timestamp(at))
-		}
-	}
-	w.out.Field(9).(*array.Int64Builder).Append(v.chats)
-	if w.hashes = append(w.hashes, v.hash); len(w.hashes) == min(visitorsPerWrite, int(w.b.s.limits.visitorsPerFile)) {
-		return w.flush()
 	}
 	return nil
 }
 
-// flush writes the rows that are held, and ends a file that is full.
-func (w *visitorWriter) flush() error {
-	if len(w.hashes) == 0 {
-		return nil
-	}
-	rec := w.out.NewRecord()
-	defer rec.Release()
-	hashes := w.hashes
-	w.hashes = w.hashes[:0]
-	return w.write(rec, hashes)
+// room is how many rows the open file is given next.
+func (w *visitorWriter) room() int64 {
+	return min(visitorsPerWrite, w.b.s.limits.visitorsPerFile-w.rows)
 }
 
-// write writes rows, and ends a file that is full. It copies the hashes of their visitors.
-func (w *visitorWriter) write(rec arrow.Record, hashes []uint64) error {
+// flush gives the first n of the rows that are held to a file, and ends one that is full.
+func (w *visitorWriter) flush(n int64) error {
 	if w.file == nil {
 		if err := w.begin(); err != nil {
 			return err
 		}
 	}
-	w.file.hashes = append(w.file.hashes, hashes...)
-	rec.Retain()
-	w.file.records <- rec
-	if w.rows += rec.NumRows(); w.rows >= w.b.s.limits.visitorsPerFile {
-		w.end()
+	rec, err := w.first(n)
+	if err != nil {
+		return err
+	}
+	for _, one := range w.seen[:n] {
+		one.row = uint32(w.rows)
+		w.file.seen.all = append(w.file.seen.all, one)
+		w.rows++
+	}
+	w.seen = slices.Delete(w.seen, 0, int(n))
+	if w.file.records <- rec; w.rows >= w.b.s.limits.visitorsPerFile {
+		w.close()
 	}
 	return nil
+}
+
+// first takes the first n of the rows that are held into one record.
+func (w *visitorWriter) first(n int64) (arrow.Record, error) {
+	var some []arrow.Record
+	for left := n; left > 0; {
+		rec := w.held[0]
+		rows := rec.NumRows()
+		some, w.held = append(some, rec), w.held[1:]
+		if rows > left {
+			some[len(some)-1] = rec.NewSlice(0, left)
+			w.held = slices.Insert(w.held, 0, rec.NewSlice(left, rows))
+			rec.Release()
+		}
+		left -= min(left, rows)
+	}
+	if len(some) == 1 && some[0].NumRows() == n {
+		return some[0], nil
+	}
+	defer release(some)
+	columns := make([]arrow.Array, some[0].NumCols())
+	defer func() {
+		for _, c := range columns {
+			if c != nil {
+				c.Release()
+			}
+		}
+	}()
+	for i := range columns {
+		var pieces []arrow.Array
+		for _, rec := range some {
+			pieces = append(pieces, rec.Column(i))
+		}
+		var err error
+		if columns[i], err = array.Concatenate(pieces, memory.DefaultAllocator); err != nil {
+			return nil, err
+		}
+	}
+	return array.NewRecord(visitorSchema(), columns, n), nil
+}
+
+func release(all []arrow.Record) {
+	for _, rec := range all {
+		rec.Release()
+	}
 }
 
 // begin starts a file, once there are not too many.
@@ -143,21 +174,33 @@ func (w *visitorWriter) begin() error {
 		return err
 	}
 	w.file = &visitorFile{ReplacementFile: file, records: make(chan arrow.Record), done: make(chan struct{})}
+	w.file.seen = sightings{hash: w.b.s.hash, apart: true}
 	w.begun, w.rows = append(w.begun, w.file), 0
 	go w.file.fill(w.ctx)
 	return nil
 }
 
-// end lets the open file be sealed.
-func (w *visitorWriter) end() {
+// end writes what is held, and lets the open file be sealed.
+func (w *visitorWriter) end() error {
+	for len(w.seen) > 0 {
+		if err := w.flush(min(int64(len(w.seen)), w.room())); err != nil {
+			return err
+		}
+	}
+	w.close()
+	return nil
+}
+
+// close lets the open file be sealed.
+func (w *visitorWriter) close() {
 	if w.file != nil {
 		close(w.file.records)
-		w.file = nil
+		w.file, w.rows = nil, 0
 	}
 }
 
 // await waits until at most so many files are not in the batch, in the order in which they were begun. The visitors of
-// each are known, and its key file is made of them.
+// each are known, and its visits are made of them.
 func (w *visitorWriter) await(most int) error {
 	for len(w.begun) > most {
 		f := w.begun[0]
@@ -166,8 +209,7 @@ func (w *visitorWriter) await(most int) error {
 		}
 		w.begun = w.begun[1:]
 		w.b.keep(f.ReplacementFile, f.made, nil)
-		slices.Sort(f.hashes)
-		if err := w.b.s.derived.write(w.ctx, keysKind.name(f.made.SHA256), hashesOf(&keysKind, 0, f.hashes)); err != nil {
+		if err := w.b.s.derived.write(w.ctx, visitsKind.name(f.made.SHA256), f.seen.file()...); err != nil {
 			return err
 		}
 	}
@@ -177,13 +219,7 @@ func (w *visitorWriter) await(most int) error {
 // seal writes what is left, and exchanges the files of which rows are gone. A small one adds its rows to those that were
 // written; a large one has a successor of its own, so that visitors who come often are not kept with those who do not.
 func (w *visitorWriter) seal(old []*checkpoint.InventoryFile, gone map[string]bitmap) error {
-	if w.out != nil {
-		defer w.out.Release()
-	}
-	if err := w.flush(); err != nil {
-		return err
-	}
-	if len(w.begun) == 0 && len(w.b.body.Add) == 0 && len(gone) == 0 {
+	if len(w.begun) == 0 && len(w.seen) == 0 && len(w.b.body.Add) == 0 && len(gone) == 0 {
 		return nil
 	}
 	var large []*checkpoint.InventoryFile
@@ -208,12 +244,17 @@ func (w *visitorWriter) seal(old []*checkpoint.InventoryFile, gone map[string]bi
 			return err
 		}
 	}
-	w.end()
+	if err := w.end(); err != nil {
+		return err
+	}
 	for _, f := range large {
-		if err := w.copy(f, gone[f.Name]); err != nil {
+		err := w.copy(f, gone[f.Name])
+		if err == nil {
+			err = w.end()
+		}
+		if err != nil {
 			return err
 		}
-		w.end()
 	}
 	return w.await(0)
 }
@@ -226,7 +267,6 @@ func (w *visitorWriter) copy(f *checkpoint.InventoryFile, gone bitmap) error {
 	}
 	var sum chatferry.Digest
 	row := uint64(0)
-	var text []byte
 	return eachRecord(w.ctx, w.b.s.o.Store, f, nil, func(rec arrow.Record) error {
 		values, err := chatferry.ValuesDigest(rec)
 		if err != nil {
@@ -250,25 +290,20 @@ func (w *visitorWriter) copy(f *checkpoint.InventoryFile, gone bitmap) error {
 		if err != nil {
 			return err
 		}
-		defer some.Release()
-		ids, ok := some.Column(0).(*array.String)
-		if !ok {
-			return damaged(errors.New("column id is of a wrong type"))
+		seen := sightings{hash: w.b.s.hash}
+		if err := seen.readTable(some); err != nil {
+			some.Release()
+			return err
 		}
-		hashes := make([]uint64, len(kept))
-		for i := range hashes {
-			var of id
-			text, of = idOf(text, string(ChatVisitors), ids.Value(i))
-			hashes[i] = w.b.s.hash(of)
-		}
-		return w.write(some, hashes)
+		return w.write(&visitorPage{some, seen.all})
 	})
 }
 
 // abort removes the files that are not in the batch.
 func (w *visitorWriter) abort() error {
 	w.stop()
-	w.end()
+	w.close()
+	release(w.held)
 	var errs []error
 	for _, f := range w.begun {
 		<-f.done
@@ -285,7 +320,14 @@ type visitorRows struct {
 	words  wordColumns
 	times  [3]*array.Timestamp // snapshot_at, first_seen, last_seen
 	counts *array.Int64
-	buffer []byte
+}
+
+// time returns one of the times of the i-th row; 0: there is none.
+func (r *visitorRows) time(which, i int) int64 {
+	if r.times[which].IsNull(i) {
+		return 0
+	}
+	return int64(r.times[which].Value(i))
 }
 
 func visitorRowsOf(rec arrow.Record) (out visitorRows, err error) {

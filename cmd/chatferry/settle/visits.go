@@ -3,17 +3,14 @@ package settle
 import (
 	"bytes"
 	"cmp"
-	"context"
 	"encoding/binary"
 	"errors"
-	"hash/crc32"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"chatferry"
-	"chatferry/checkpoint/atomicfile"
 	"chatferry/transform"
 )
 
@@ -22,19 +19,30 @@ type visits struct {
 	chats       int64
 	first, last int64 // of the chats' times; 0: none has one
 	newest      order // of all of them, whose version is its time; 0: it has none
+	words       id    // stands for the visitor's texts in the newest, as id does for a key
 }
 
-func (v *visits) merge(o *visits) {
+// sighting is what one file says of one visitor: one of chats, or the row of one of chat_visitors.
+type sighting struct {
+	id id
+	visits
+	row uint32 // of the newest chat, in its file
+}
+
+// merge takes in what other chats say of the visitor, and reports whether the newest is among them.
+func (s *sighting) merge(o *sighting) bool {
 	if o.chats == 0 {
-		return
+		return false
 	}
-	if v.chats == 0 || v.newest.compare(o.newest) < 0 {
-		v.newest = o.newest
+	newer := s.chats == 0 || s.newest.compare(o.newest) < 0
+	if newer {
+		s.newest, s.words, s.row = o.newest, o.words, o.row
 	}
 	if o.first != 0 {
-		v.first, v.last = earliest(v.first, o.first), max(v.last, o.last)
+		s.first, s.last = earliest(s.first, o.first), max(s.last, o.last)
 	}
-	v.chats += o.chats
+	s.chats += o.chats
+	return newer
 }
 
 func earliest(a, b int64) int64 {
@@ -44,22 +52,52 @@ func earliest(a, b int64) int64 {
 	return min(a, b)
 }
 
+// wordColumns are the columns of the words of visitors: the visitor's id, the newest chat's, and visitorTexts.
+type wordColumns [2 + len(visitorTexts)]*array.String
+
+var visitorTexts = [...]string{"visitor_name", "visitor_email", "visitor_phone", "visitor_notes"}
+
+// append appends the words of a row, so that nothing else appends the same.
+func (w *wordColumns) append(b []byte, row int) []byte {
+	for _, column := range w {
+		if column.IsNull(row) {
+			b = append(b, 0)
+			continue
+		}
+		s := column.Value(row)
+		b = append(binary.LittleEndian.AppendUint32(append(b, 1), uint32(len(s))), s...)
+	}
+	return b
+}
+
+// What is read of the chats to derive chat_visitors from them.
+var (
+	visitorColumns = slices.Concat([]string{
+		transform.ColumnSourceShard, transform.ColumnSourceOffset, "visitor_id", "id", "timestamp", "update_timestamp",
+	}, visitorTexts[:])
+	wordNames = slices.Concat([]string{"visitor_id", "id"}, visitorTexts[:])
+)
+
 // chatRows shows what rows of chats say of their visitors.
 type chatRows struct {
 	shards, offsets *array.Int64
-	visitors        *array.String
 	began, updated  *array.Timestamp
+	words           wordColumns
 }
 
 func chatRowsOf(rec arrow.Record) (out chatRows, err error) {
 	if out.shards, out.offsets, err = sourceOf(rec); err != nil {
 		return out, damaged(err)
 	}
-	var ok [3]bool
-	out.visitors, ok[0] = columnOf(rec, "visitor_id").(*array.String)
-	out.began, ok[1] = columnOf(rec, "timestamp").(*array.Timestamp)
-	out.updated, ok[2] = columnOf(rec, "update_timestamp").(*array.Timestamp)
-	if ok != [3]bool{true, true, true} {
+	var ok, also, isText bool
+	out.began, ok = columnOf(rec, "timestamp").(*array.Timestamp)
+	out.updated, also = columnOf(rec, "update_timestamp").(*array.Timestamp)
+	ok = ok && also
+	for i, name := range wordNames {
+		out.words[i], isText = columnOf(rec, name).(*array.String)
+		ok = ok && isText
+	}
+	if !ok {
 		return out, damaged(errors.New("the columns that tell of visitors are of wrong types"))
 	}
 	return out, nil
@@ -73,91 +111,95 @@ func columnOf(rec arrow.Record, name string) arrow.Array {
 	return nil
 }
 
-// each calls visit for every row that names a visitor.
-func (c *chatRows) each(visit func(i int, of id)) {
-	var text []byte
-	for i := range c.visitors.Len() {
-		if c.visitors.IsNull(i) {
-			continue
-		}
-		var of id
-		text, of = idOf(text, string(ChatVisitors), c.visitors.Value(i))
-		visit(i, of)
-	}
-}
-
-// of is what the i-th row says of its visitor.
-func (c *chatRows) of(i int) visits {
-	v := visits{chats: 1, newest: order{0, chatferry.ShardID(c.shards.Value(i)), chatferry.Offset(c.offsets.Value(i))}}
+// tell lets a sighting have what the i-th row says of its visitor, but for words.
+func (c *chatRows) tell(s *sighting, i int) {
+	s.chats, s.newest = 1, order{0, chatferry.ShardID(c.shards.Value(i)), chatferry.Offset(c.offsets.Value(i))}
 	if c.began.IsValid(i) {
-		v.first = int64(c.began.Value(i))
-		v.last, v.newest.version = v.first, v.first
+		s.first = int64(c.began.Value(i))
+		s.last, s.newest.version = s.first, s.first
 	}
 	if c.updated.IsValid(i) {
-		v.newest.version = int64(c.updated.Value(i))
+		s.newest.version = int64(c.updated.Value(i))
 	}
-	return v
-}
-
-// What is read of the chats to derive chat_visitors from them.
-var (
-	visitorColumns = slices.Concat([]string{
-		transform.ColumnSourceShard, transform.ColumnSourceOffset, "visitor_id", "id", "timestamp", "update_timestamp",
-	}, visitorTexts[:])
-	visitorTexts = [...]string{"visitor_name", "visitor_email", "visitor_phone", "visitor_notes"}
-)
-
-// chatTexts shows the words of the rows too.
-type chatTexts struct {
-	chatRows
-	words wordColumns
-}
-
-func chatTextsOf(rec arrow.Record) (out chatTexts, err error) {
-	if out.chatRows, err = chatRowsOf(rec); err != nil {
-		return out, err
-	}
-	whole := true
-	for i, name := range slices.Concat([]string{"visitor_id", "id"}, visitorTexts[:]) {
-		var ok bool
-		out.words[i], ok = columnOf(rec, name).(*array.String)
-		whole = whole && ok
-	}
-	if !whole {
-		return out, damaged(errors.New("the columns that tell of visitors are of wrong types"))
-	}
-	return out, nil
-}
-
-// sighting is what one file of chats says of one visitor.
-type sighting struct {
-	id id
-	visits
 }
 
 // sightings are those of a file, in the order of hash and id once they are folded.
 type sightings struct {
-	hash func(id) uint64
-	all  []sighting
+	hash  func(id) uint64
+	all   []sighting
+	apart bool   // each is a row of chat_visitors, and is not made one with another
+	rows  uint32 // that were read
 }
 
-// sightColumns are read for them, besides those of the keys of chats.
-var sightColumns = []string{"visitor_id", "timestamp"}
-
+// read takes in the next rows of a file of chats.
 func (s *sightings) read(rec arrow.Record) error {
-	rows, err := chatRowsOf(rec)
+	chats, err := chatRowsOf(rec)
 	if err != nil {
 		return err
 	}
-	rows.each(func(i int, of id) { s.all = append(s.all, sighting{of, rows.of(i)}) })
+	named := make([]int, 0, rec.NumRows())
+	for i := range int(rec.NumRows()) {
+		if chats.words[0].IsValid(i) {
+			named = append(named, i)
+		}
+	}
+	some := s.add(&chats.words, named)
+	for n, i := range named {
+		chats.tell(&some[n], i)
+		some[n].row = s.rows + uint32(i)
+	}
+	s.rows += uint32(rec.NumRows())
 	return nil
+}
+
+// readTable takes in the next rows of a file of chat_visitors, whose newest chats have a version alone.
+func (s *sightings) readTable(rec arrow.Record) error {
+	rows, err := visitorRowsOf(rec)
+	if err != nil {
+		return err
+	}
+	all := make([]int, rec.NumRows())
+	for i := range all {
+		all[i] = i
+	}
+	some := s.add(&rows.words, all)
+	for i := range some {
+		one := &some[i]
+		one.chats, one.newest.version = rows.counts.Value(i), rows.time(0, i)
+		one.first, one.last = rows.time(1, i), rows.time(2, i)
+		one.row = s.rows + uint32(i)
+	}
+	s.rows += uint32(rec.NumRows())
+	return nil
+}
+
+// add takes in the visitors of some rows, with what stands for their words and nothing else, and returns them.
+func (s *sightings) add(words *wordColumns, rows []int) []sighting {
+	named, said := sheets.Get().(*idSheet), sheets.Get().(*idSheet)
+	defer sheets.Put(named)
+	defer sheets.Put(said)
+	for _, i := range rows {
+		named.key(string(ChatVisitors), words[0].Value(i))
+		said.beginPlain()
+		said.text = words.append(said.text, i)
+		said.end()
+	}
+	from := len(s.all)
+	s.all = slices.Grow(s.all, len(rows))
+	ids, texts := named.take(), said.take()
+	for i := range rows {
+		one := sighting{id: idOf(&ids[i])}
+		one.words = idOf(&texts[i])
+		s.all = append(s.all, one)
+	}
+	return s.all[from:]
 }
 
 func (s *sightings) compare(a, b id) int {
 	return cmp.Or(cmp.Compare(s.hash(a), s.hash(b)), bytes.Compare(a[:], b[:]))
 }
 
-// fold makes one of all sightings of a visitor.
+// fold puts the sightings in order, and makes one of all that are of one visitor.
 func (s *sightings) fold() {
 	hashes := make([]uint64, len(s.all))
 	for i := range s.all {
@@ -166,117 +208,11 @@ func (s *sightings) fold() {
 	kept := make([]sighting, 0, len(s.all))
 	for _, at := range hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(s.all[a].id[:], s.all[b].id[:]) }) {
 		one := &s.all[at]
-		if n := len(kept); n > 0 && kept[n-1].id == one.id {
-			kept[n-1].merge(&one.visits)
+		if n := len(kept); n > 0 && kept[n-1].id == one.id && !s.apart {
+			kept[n-1].merge(one)
 		} else {
 			kept = append(kept, *one)
 		}
 	}
 	s.all = kept
-}
-
-// A file of visits begins as a key file does. Behind the hashes of the visitors stand the sightings, in blocks each with a
-// checksum, so that a few can be read of many.
-var visitsKind = fileKind{"chatferry visit1", ".visits", func(n int64) int64 {
-	return n*sightingSize + (n+perBlock-1)/perBlock*keysTail
-}}
-
-const (
-	sightingSize = 64
-	perBlock     = 64
-)
-
-// file returns the pieces of the file.
-func (s *sightings) file() [][]byte {
-	s.fold()
-	hashes := make([]uint64, len(s.all))
-	for i := range s.all {
-		hashes[i] = s.hash(s.all[i].id)
-	}
-	pieces := [][]byte{hashesOf(&visitsKind, 0, hashes)}
-	b := make([]byte, 0, visitsKind.rest(int64(len(s.all))))
-	for some := range slices.Chunk(s.all, perBlock) {
-		from := len(b)
-		for i := range some {
-			b = some[i].append(b)
-		}
-		b = binary.LittleEndian.AppendUint32(b, crc32.Checksum(b[from:], castagnoli))
-	}
-	return append(pieces, b)
-}
-
-func (s *sighting) append(b []byte) []byte {
-	b = append(b, s.id[:]...)
-	for _, n := range []int64{s.chats, s.first, s.last, s.newest.version, int64(s.newest.shard), int64(s.newest.offset)} {
-		b = binary.LittleEndian.AppendUint64(b, uint64(n))
-	}
-	return b
-}
-
-func sightingOf(b []byte) (s sighting) {
-	s.id = id(b)
-	n := func(i int) int64 { return int64(binary.LittleEndian.Uint64(b[len(s.id)+i*8:])) }
-	s.visits = visits{n(0), n(1), n(2), order{n(3), chatferry.ShardID(n(4)), chatferry.Offset(n(5))}}
-	return s
-}
-
-// visitsFile reads the sightings of a file of visits.
-type visitsFile struct {
-	DerivedFile
-	name  string
-	count int64
-	block int64 // that is held; -1: none
-	held  []byte
-}
-
-// openVisits opens a file of visits. The error may be one that is unusable.
-func (d *derivedFiles) openVisits(ctx context.Context, name string) (*visitsFile, error) {
-	f, err := d.Open(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	v := &visitsFile{DerivedFile: f, name: name, block: -1}
-	if err := v.begin(); err != nil {
-		_ = f.Close() // only read
-		return nil, err
-	}
-	return v, nil
-}
-
-func (v *visitsFile) begin() error {
-	size := v.Size()
-	if size < keysHeader+keysTail {
-		return errDamagedKeys
-	}
-	head := make([]byte, keysHeader)
-	if err := readFull(v, head, 0); err != nil {
-		return atomicfile.Explain("read", v.name, err)
-	}
-	v.count = int64(binary.LittleEndian.Uint64(head[magicSize:]))
-	if string(head[:magicSize]) != visitsKind.magic || v.count < 0 || v.count > size/sightingSize ||
-		size != v.base()+visitsKind.rest(v.count) {
-		return errDamagedKeys
-	}
-	return nil
-}
-
-// base is where the sightings begin.
-func (v *visitsFile) base() int64 { return keysHeader + v.count*keySize + keysTail }
-
-// at returns the i-th sighting.
-func (v *visitsFile) at(i int64) (sighting, error) {
-	if block := i / perBlock; block != v.block {
-		n := min(perBlock, v.count-block*perBlock)
-		v.held = slices.Grow(v.held[:0], int(n*sightingSize+keysTail))[:n*sightingSize+keysTail]
-		v.block = -1
-		if err := readFull(v, v.held, v.base()+block*(perBlock*sightingSize+keysTail)); err != nil {
-			return sighting{}, atomicfile.Explain("read", v.name, err)
-		}
-		b := v.held[:n*sightingSize]
-		if binary.LittleEndian.Uint32(v.held[len(b):]) != crc32.Checksum(b, castagnoli) {
-			return sighting{}, errDamagedKeys
-		}
-		v.block = block
-	}
-	return sightingOf(v.held[i%perBlock*sightingSize:]), nil
 }
