@@ -45,7 +45,7 @@ func Encode(out io.Writer, batches []*chatferry.Batch) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	w, err := newParquetWriter(out, s, l)
+	w, err := newParquetWriter(out, s, l, &shelf{most: idleBytes})
 	if err != nil {
 		return 0, err
 	}

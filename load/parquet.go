@@ -21,6 +21,7 @@ import (
 type parquetWriter struct {
 	schema  *fileSchema
 	layout  layout
+	writers *shelf
 	sink    *hashingSink
 	meta    *metadata.FileMetaDataBuilder
 	columns []*chunk.Writer // of the open row group
@@ -32,12 +33,10 @@ type parquetWriter struct {
 }
 
 // newParquetWriter begins a file. It writes the magic number at once.
-func newParquetWriter(w io.Writer, s *fileSchema, l layout) (*parquetWriter, error) {
-	p := &parquetWriter{schema: s, layout: l, sink: newHashingSink(w)}
+func newParquetWriter(w io.Writer, s *fileSchema, l layout, writers *shelf) (*parquetWriter, error) {
+	p := &parquetWriter{schema: s, layout: l, writers: writers, sink: newHashingSink(w)}
 	p.meta = metadata.NewFileMetadataBuilder(s.parquet, s.props, nil)
-	select {
-	case p.columns = <-s.writers:
-	default:
+	if p.columns = writers.take(s); p.columns == nil {
 		scratch := &chunk.Scratch{}
 		for _, c := range s.columns {
 			p.columns = append(p.columns, chunk.NewWriter(c, int(l.pageBytes), appendPage, scratch))
@@ -193,10 +192,7 @@ func (p *parquetWriter) close() error {
 	out.Write(binary.LittleEndian.AppendUint32(nil, uint32(out.Len())))
 	out.WriteString(parquetMagic)
 	if _, err = p.sink.Write(out.Bytes()); err == nil {
-		select {
-		case p.schema.writers <- p.columns:
-		default:
-		}
+		p.writers.put(p.schema, p.columns)
 		p.columns = nil
 	}
 	return err

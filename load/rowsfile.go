@@ -99,7 +99,7 @@ func (s *Sink) newRowsFile(label string, schema *arrow.Schema, to chatferry.Part
 	if err != nil {
 		return nil, err
 	}
-	w, err := newParquetWriter(staging, fs, s.layout)
+	w, err := newParquetWriter(staging, fs, s.layout, &s.writers)
 	if err != nil {
 		return nil, errors.Join(err, staging.Discard())
 	}

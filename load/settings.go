@@ -2,7 +2,6 @@ package load
 
 import (
 	"fmt"
-	"runtime"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/parquet"
@@ -46,15 +45,12 @@ type fileSchema struct {
 	columns []chunk.Column
 	parquet *schema.Schema
 	props   *parquet.WriterProperties
-	// writers waits for the next file, one Writer for each column. Their buffers are worth keeping: a sync.Pool gave half of
-	// them to the garbage collector between two Parts.
-	writers chan []*chunk.Writer
 }
 
 // newFileSchema translates an Arrow schema. Each of its columns is flat or a list of flat values, so that column i is
 // leaf i; anything else is an error.
 func newFileSchema(s *arrow.Schema) (*fileSchema, error) {
-	out := &fileSchema{arrow: s, writers: make(chan []*chunk.Writer, runtime.GOMAXPROCS(0))}
+	out := &fileSchema{arrow: s}
 	bare := make([]arrow.Field, s.NumFields())
 	for i, f := range s.Fields() {
 		c, err := chunk.ColumnOf(f)

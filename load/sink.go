@@ -24,6 +24,7 @@ type Sink struct {
 
 	mu      sync.Mutex
 	schemas map[string]*fileSchema // by Label
+	writers shelf
 }
 
 var (
@@ -34,7 +35,7 @@ var (
 // NewSink returns a Sink that builds Parts in a store.
 func NewSink(store Store) *Sink {
 	registerZstd()
-	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce, schemas: map[string]*fileSchema{}}
+	return &Sink{store: store, layout: defaultLayout(), nonce: newNonce, schemas: map[string]*fileSchema{}, writers: shelf{most: idleBytes}}
 }
 
 // schema returns what is needed to write files of an Arrow schema; of one Label it is mostly the same one.

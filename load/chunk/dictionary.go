@@ -3,6 +3,7 @@ package chunk
 import (
 	"encoding/binary"
 	"math/bits"
+	"unsafe"
 )
 
 // dictionary numbers distinct strings in the order in which they come. It holds no pointers: what a string is stands in
@@ -35,6 +36,9 @@ func (d *dictionary) reset() {
 	clear(d.slots)
 	d.plain, d.n, d.last = kept(d.plain), 0, slot{}
 }
+
+// held is how many bytes of memory it keeps.
+func (d *dictionary) held() int { return cap(d.plain) + int(unsafe.Sizeof(slot{}))*cap(d.slots) }
 
 // lastMet returns the string that was met last, its number and its hash.
 func (d *dictionary) lastMet() ([]byte, uint32, uint64) {

@@ -43,6 +43,11 @@ type Writer struct {
 	print  *printer
 }
 
+// Held is how many bytes of memory the Writer keeps for what it will be given.
+func (w *Writer) Held() int64 {
+	return int64(cap(w.pages) + cap(w.page.plain) + cap(w.page.levels) + 4*cap(w.page.numbers) + w.dictionary.held())
+}
+
 // form is how the values of the open page are written.
 type form uint8
 
