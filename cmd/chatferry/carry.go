@@ -10,7 +10,6 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -110,7 +109,7 @@ func (a *app) carryFrom(ctx context.Context, command string, s *settings, open f
 	}
 	c.t = t
 	c.watched.serve(c, request)
-	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
+	s.holdMemory()
 
 	lock, err := t.lock(ctx, checkpoint.LockOptions{
 		RunID: c.runID, TakeOver: bool(s.TakeOver),

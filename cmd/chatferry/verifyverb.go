@@ -111,7 +111,7 @@ func (a *app) verify(ctx context.Context, root string, s *settings, q asked) err
 		return err
 	}
 	t.logs = checkpoint.Unpacked(t.logs) // copies prove nothing
-	debug.SetMemoryLimit(int64(s.MemoryLimit) * 9 / 10)
+	s.holdMemory()
 	debug.SetGCPercent(200) // rows are garbage as soon as they are summed up; the limit bounds what waits to be collected
 	shown := a.newVerifyProgress(s, t.root)
 	kept := a.remember(t, q.state)

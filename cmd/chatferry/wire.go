@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -158,6 +159,10 @@ const (
 	laneMemory = 48 << 20 // and five quarters of a Part
 	baseMemory = 64 << 20
 )
+
+// holdMemory lets the garbage collector keep what it manages within the memory limit. The rest is for the program itself
+// and for what has become free and was not given back to the system yet.
+func (s *settings) holdMemory() { debug.SetMemoryLimit(int64(s.MemoryLimit) * 8 / 10) }
 
 // lanes returns how many Lanes fit into the memory limit.
 func (s *settings) lanes() int {

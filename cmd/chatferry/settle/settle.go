@@ -103,7 +103,7 @@ func limitsOf(memory int64) limits {
 	}
 	return limits{
 		rangeKeys: max(1<<12, memory/256), candidates: int(max(1<<12, memory/1024)),
-		besideBytes: max(1<<16, memory/4), visitorBytes: max(1<<16, memory/8), renewalBytes: max(1<<16, memory/4), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
+		besideBytes: max(1<<16, memory/4), visitorBytes: max(1<<16, memory/8), renewalBytes: max(1<<16, memory/8), replaceBytes: replaceBytes, replaceFiles: replaceFiles,
 		compactBytes: compactBytes, smallBytes: smallBytes, compactAfter: compactAfter,
 		visitorsPerFile: visitorsPerFile, visitorsJoin: visitorsJoin,
 	}
