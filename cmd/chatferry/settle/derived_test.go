@@ -10,6 +10,7 @@ import (
 
 	"chatferry/checkpoint/atomicfile"
 	"chatferry/checkpoint/atomicfile/faultfs"
+	"chatferry/checkpoint/objectstore/sims3"
 )
 
 // TestFolder: a Folder keeps the contract of Derived, on a disk and on a simulated one.
@@ -35,6 +36,9 @@ func TestFolder(t *testing.T) {
 		}
 	}
 }
+
+// TestObjects: so does a bucket.
+func TestObjects(t *testing.T) { testDerived(t, Objects(sims3.New().Client(nil))) }
 
 // testDerived checks what every Derived does. It leaves a file b in one that is empty.
 func testDerived(t *testing.T, d Derived) {
@@ -62,6 +66,18 @@ func testDerived(t *testing.T, d Derived) {
 		}
 		if got, err := contents(ctx, d, step.name); err != nil || got != step.want {
 			t.Errorf("%s is %q, want %q: %v", step.name, got, step.want, err)
+		}
+	}
+	piece := make([]byte, 3)
+	if err := d.ReadAt(ctx, "a", piece, 1); err != nil || string(piece) != "ess" {
+		t.Errorf("a from 1 on is %q, %v", piece, err)
+	}
+	for _, part := range []struct {
+		name string
+		at   int64
+	}{{"a", 2}, {"a", 4}, {"a", 9}, {"b", 0}, {"c", 0}} {
+		if err := d.ReadAt(ctx, part.name, piece, part.at); !unusable(err) {
+			t.Errorf("%s from %d on: %v", part.name, part.at, err)
 		}
 	}
 	if names, err := d.List(ctx); err != nil || !slices.Equal(names, []string{"a", "b"}) {

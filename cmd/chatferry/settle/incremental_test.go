@@ -19,7 +19,8 @@ import (
 	"chatferry/load"
 )
 
-// Whether a settle knows what the one before left, or finds out everything anew, it leaves the same files, byte for byte.
+// Whether a settle knows what the one before left, or finds out everything anew, and however much memory it has for that, it
+// leaves the same files, byte for byte.
 func TestIncrementalEqualsFull(t *testing.T) {
 	n := (*seeds + 1) / 2
 	if raceEnabled {
@@ -42,6 +43,11 @@ func TestIncrementalEqualsFull(t *testing.T) {
 			return &world{fsys: faultfs.NewDisk().Process(nil), feed: f, options: options}
 		}
 		knowing, forgetful := start(), start()
+		if rng.IntN(2) == 0 {
+			roomy := *options.limits
+			roomy.visitorBytes, roomy.renewalBytes, roomy.besideBytes = 1<<20, 1<<20, 1<<20
+			forgetful.options.limits = &roomy
+		}
 		for end := 0; end < len(all.shards); {
 			end = min(len(all.shards), end+1+rng.IntN(4))
 			if err := forget(t.Context(), forgetful.fsys); err != nil {
