@@ -94,7 +94,12 @@ type carried struct {
 	} `json:"tables"`
 }
 
-func (c *carried) records() int64 { return c.Streams["chats"].Read }
+func (c *carried) records() (n int64) {
+	for _, s := range c.Streams {
+		n += s.Read
+	}
+	return n
+}
 
 func (c *carried) written() (files, bytes int64) {
 	for _, t := range c.Tables {

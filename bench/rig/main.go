@@ -88,6 +88,11 @@ func run(ctx context.Context, args []string) (err error) {
 	if r.program, err = filepath.Abs(r.program); err != nil {
 		return err
 	}
+	if *parent != "" {
+		if err := os.MkdirAll(*parent, 0o700); err != nil {
+			return err
+		}
+	}
 	if r.dir, err = os.MkdirTemp(*parent, "chatferry-rig-"); err != nil {
 		return err
 	}

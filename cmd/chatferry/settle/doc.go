@@ -57,9 +57,9 @@
 // of all files are merged, a range of hashes at a time; the outcome is the same, byte for byte.
 //
 // No text is held but in the file that is read, so that a table of any number of visitors costs the same for each: every chat
-// is read once for its visits and once for the texts of visitors whose newest it is. Of a visitor whose row is to be written,
-// 56 bytes are held. When the memory has no room for all of them, the visits are merged again for those whose newest
-// chats are in later files, at some 0.15 µs for each visit.
+// is read once for its visits and once for the texts of visitors whose newest it is. Of a visitor whose row is to be written
+// a bit is held, or 56 bytes if there are several chats. When the memory has no room for all of them, the visits are merged
+// again for those whose newest chats are in later files, at some 0.15 µs for each visit.
 //
 // # Derived files
 //

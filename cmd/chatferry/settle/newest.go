@@ -14,7 +14,7 @@ import (
 	"chatferry/checkpoint"
 )
 
-// renewal is a row that the table has to get: what is known of the visitor, but for what the newest chat says.
+// renewal is a row that the table has to get: what is known of a visitor of several chats, but for what the newest says.
 type renewal struct {
 	first, last int64
 	chats       uint32
@@ -22,20 +22,25 @@ type renewal struct {
 	in, row     uint32 // of the newest chat: the index of its file, and its row there
 }
 
-// renewals are those whose newest chats are in some of the files, from one on: all files behind, or fewer if there is no
-// room for more.
+// renewals are the rows that the table has to get whose newest chats are in some of the files, from one on: all files
+// behind, or fewer if there is no room for more. Of most visitors there is one chat, which says all.
 type renewals struct {
 	from, end int
 	most      int
+	files     []*checkpoint.InventoryFile
+	only      []bitmap // of all files: the rows of chats that are the only ones of their visitors; nil: none is
 	all       []renewal
+	of        []int   // of all files: how many of all are of it
 	before    []int64 // of all files: the rows of those before it
-	of        []int   // of all files: those whose newest chats are in it
-	starts    []int   // of all files, in the order: theirs
+	starts    []int   // of all files: where theirs begin in the order
 	order     []uint32
 }
 
 func newRenewals(files []*checkpoint.InventoryFile, from, most int) *renewals {
-	r := &renewals{from: from, end: len(files), most: most, before: make([]int64, len(files)), of: make([]int, len(files))}
+	r := &renewals{
+		from: from, end: len(files), most: most, files: files,
+		only: make([]bitmap, len(files)), of: make([]int, len(files)), before: make([]int64, len(files)),
+	}
 	for i := 1; i < len(files); i++ {
 		r.before[i] = r.before[i-1] + files[i-1].Rows
 	}
@@ -47,6 +52,13 @@ func (r *renewals) take(c *crowd) {
 	for i := range c.order {
 		v := c.at(i)
 		if in := int(v.in); v.kept || v.chats == 0 || in < r.from || r.end <= in {
+			continue
+		}
+		if v.chats == 1 {
+			if r.only[v.in] == nil {
+				r.only[v.in] = newBitmap(r.files[v.in].Rows)
+			}
+			r.only[v.in].set(uint64(v.row))
 			continue
 		}
 		r.of[v.in]++
@@ -81,13 +93,47 @@ func (r *renewals) sort() {
 	r.starts = append(r.starts, sum)
 }
 
+// count is how many rows are due to a file.
+func (r *renewals) count(i int) int64 { return int64(r.of[i]) + r.only[i].count() }
+
 // inFile returns those whose newest chats are in a file, in the order of its rows. They are sorted.
-func (r *renewals) inFile(i int) []renewal {
-	out := make([]renewal, 0, r.of[i])
+func (r *renewals) inFile(i int) *fileRenewals {
+	out := &fileRenewals{only: r.only[i], some: make([]renewal, 0, r.of[i])}
 	for _, at := range r.order[r.starts[i]:r.starts[i+1]] {
-		out = append(out, r.all[at])
+		out.some = append(out.some, r.all[at])
 	}
 	return out
+}
+
+// fileRenewals are those of one file.
+type fileRenewals struct {
+	only bitmap // as in renewals
+	some []renewal
+}
+
+// next appends the rows from one to another that have newest chats to rows, in their order.
+func (f *fileRenewals) next(rows []int, from, end uint32) []int {
+	some := f.some
+	for row := from; row < end; row++ {
+		switch {
+		case f.only != nil && f.only.has(uint64(row)):
+			rows = append(rows, int(row-from))
+		case len(some) > 0 && some[0].row == row:
+			rows, some = append(rows, int(row-from)), some[1:]
+		}
+	}
+	return rows
+}
+
+// tell lets a row have what is known of its visitor, and reports whether it is of that visitor.
+func (f *fileRenewals) tell(s *sighting, hash uint64) bool {
+	if f.only != nil && f.only.has(uint64(s.row)) {
+		return true // its chat says it
+	}
+	one := f.some[0]
+	f.some = f.some[1:]
+	s.chats, s.first, s.last = int64(one.chats), one.first, one.last
+	return one.row == s.row && one.hash == uint32(hash>>32)
 }
 
 // renew gives w the rows that the table has to get, in the order of their newest chats, and returns those of its files
@@ -114,12 +160,12 @@ const renewalSize = 56
 // write reads the newest chats of some visitors, a few files side by side, and gives w their rows.
 func (v *visiting) write(ctx context.Context, r *renewals, w *visitorWriter) error {
 	var files []int // with newest chats
-	for i, n := range r.of {
-		if n > 0 {
+	for i := range r.files[:r.end] {
+		if r.of[i] > 0 || r.only[i] != nil {
 			files = append(files, i)
 		}
 	}
-	weigh := func(i int) int64 { return v.chats[files[i]].Size + int64(r.of[files[i]])*visitorSize }
+	weigh := func(i int) int64 { return v.chats[files[i]].Size + r.count(files[i])*visitorSize }
 	read := func(ctx context.Context, i int) (*visitorPage, error) {
 		return v.page(ctx, v.chats[files[i]], r.inFile(files[i]))
 	}
@@ -137,10 +183,10 @@ type visitorPage struct {
 }
 
 // page makes the rows whose newest chats are in a file, in their order. The caller releases its record.
-func (v *visiting) page(ctx context.Context, f *checkpoint.InventoryFile, some []renewal) (*visitorPage, error) {
+func (v *visiting) page(ctx context.Context, f *checkpoint.InventoryFile, due *fileRenewals) (*visitorPage, error) {
 	b := array.NewRecordBuilder(memory.DefaultAllocator, visitorSchema())
 	defer b.Release()
-	seen := sightings{hash: v.s.hash, all: make([]sighting, 0, len(some))}
+	seen := sightings{hash: v.s.hash, all: make([]sighting, 0, int64(len(due.some))+due.only.count())}
 	var rows []int
 	err := eachRecord(ctx, v.s.o.Store, f, visitorColumns, func(rec arrow.Record) error {
 		chats, err := chatRowsOf(rec)
@@ -148,29 +194,23 @@ func (v *visiting) page(ctx context.Context, f *checkpoint.InventoryFile, some [
 			return err
 		}
 		end := seen.rows + uint32(rec.NumRows())
-		rows = rows[:0]
-		for n := 0; len(some) > n && some[n].row < end; n++ {
-			rows = append(rows, int(some[n].row-seen.rows))
-		}
-		if slices.ContainsFunc(rows, chats.words[0].IsNull) {
+		if rows = due.next(rows[:0], seen.rows, end); slices.ContainsFunc(rows, chats.words[0].IsNull) {
 			return v.astray(f)
 		}
 		found := seen.add(&chats.words, rows)
 		for n, row := range rows {
 			one := &found[n]
-			if uint32(v.s.hash(one.id)>>32) != some[n].hash {
+			chats.tell(one, row)
+			if one.row = seen.rows + uint32(row); !due.tell(one, v.s.hash(one.id)) {
 				return v.astray(f)
 			}
-			chats.tell(one, row)
-			one.chats, one.first, one.last = int64(some[n].chats), some[n].first, some[n].last
 			one.newest = order{version: one.newest.version} // what the row tells of it
 			one.appendTo(b, &chats.words, row)
 		}
-		some = some[len(rows):]
 		seen.rows = end
 		return nil
 	})
-	if err == nil && len(some) > 0 {
+	if err == nil && len(due.some) > 0 {
 		err = v.astray(f)
 	}
 	if err != nil {

@@ -133,7 +133,7 @@ func (w *visitorWriter) first(n int64) (arrow.Record, error) {
 		}
 		left -= min(left, rows)
 	}
-	if len(some) == 1 && some[0].NumRows() == n {
+	if len(some) == 1 {
 		return some[0], nil
 	}
 	defer release(some)
