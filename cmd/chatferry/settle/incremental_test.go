@@ -2,6 +2,7 @@ package settle
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"maps"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"chatferry"
 	"chatferry/checkpoint"
@@ -374,6 +376,90 @@ func TestDamagedVisits(t *testing.T) {
 	}
 	if err := w.check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+// A time at or before the beginning of 1970 is one like others, whatever is known of the settle before.
+func TestTimesBefore1970(t *testing.T) {
+	at := func(year int) int { return int(time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).Sub(epoch) / time.Minute) }
+	nights := [][]chat{
+		{{id: "1", visitor: "a", begun: at(1960)}, {id: "2", visitor: "b", begun: at(1970)}, {id: "3", visitor: "c", begun: at(2020)}},
+		{{id: "4", visitor: "a", begun: at(1961)}, {id: "5", visitor: "b", begun: at(1950)}, {id: "6", visitor: "d", begun: at(1970)}},
+	}
+	var trees []map[string][]byte
+	for _, forgetful := range []bool{false, true} {
+		w := newWorld(t, newFeed())
+		for night, chats := range nights {
+			if forgetful {
+				if err := forget(t.Context(), w.fsys); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.feed.add(chatferry.Chats, texts(chats...)...)
+			report, err := w.carry(t.Context())
+			if err == nil {
+				err = w.check(t.Context())
+			}
+			if err != nil || night > 0 && (report.Touched > 0) == forgetful {
+				t.Fatalf("forgetful %v, night %d: %+v, %v", forgetful, night, report, err)
+			}
+		}
+		files, err := tree(w.fsys, settled...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		trees = append(trees, files)
+	}
+	if err := differ(trees[0], trees[1]); err != nil {
+		t.Error(err)
+	}
+}
+
+// A file of visits that says a wrong number of them is made again, wherever that is noticed.
+func TestDamagedCountOfVisits(t *testing.T) {
+	for _, by := range []int64{-1, 1} {
+		f := newFeed()
+		f.page, f.part = 4, 4
+		var chats []chat
+		for i := range 12 {
+			chats = append(chats, chat{id: fmt.Sprintf("c%d", i), version: 1, visitor: fmt.Sprintf("v%d", i%5), begun: i})
+		}
+		f.add(chatferry.Chats, texts(chats...)...)
+		w := newWorld(t, f)
+		if _, err := w.carry(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		d := newDerivedFiles(w.fsys)
+		if err := d.list(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		damaged := 0
+		for _, name := range slices.Sorted(maps.Keys(d.have)) {
+			if path.Ext(name) != visitsKind.ext {
+				continue
+			}
+			data, err := atomicfile.ReadAll(w.fsys, path.Join(keysFolder, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			count := binary.LittleEndian.Uint64(data[magicSize:])
+			binary.LittleEndian.PutUint64(data[magicSize:], uint64(int64(count)+by))
+			if err := d.write(t.Context(), name, data); err != nil {
+				t.Fatal(err)
+			}
+			damaged++
+		}
+		if err := d.Remove(t.Context(), stateName); err != nil {
+			t.Fatal(err)
+		}
+		f.add(chatferry.Chats, chat{id: "n", version: 9, visitor: "v1"}.String())
+		report, err := w.carry(t.Context())
+		if err == nil {
+			err = w.check(t.Context())
+		}
+		if err != nil || damaged < 4 || report.Touched > 0 {
+			t.Errorf("%d more: %d files were damaged: %+v, %v", by, damaged, report, err)
+		}
 	}
 }
 

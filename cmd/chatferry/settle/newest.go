@@ -235,7 +235,7 @@ func (s *sighting) appendTo(b *array.RecordBuilder, words *wordColumns, row int)
 		}
 	}
 	for i, at := range []int64{s.newest.version, s.first, s.last} {
-		if b := b.Field(6 + i).(*array.TimestampBuilder); at == 0 {
+		if b := b.Field(6 + i).(*array.TimestampBuilder); at == noTime {
 			b.AppendNull()
 		} else {
 			b.Append(arrow.Timestamp(at))

@@ -59,7 +59,16 @@ func (s *settler) reading(ctx context.Context, r *visitsReader, read func() erro
 	if r.of.file == nil {
 		return s.stale(r.name, read())
 	}
-	return s.mended(ctx, r.of, r.name, read)
+	again := false
+	return s.mended(ctx, r.of, r.name, func() error {
+		if again {
+			if err := r.recount(ctx, s.derived); err != nil {
+				return err
+			}
+		}
+		again = true
+		return read()
+	})
 }
 
 // readRange gives each what readers say of visitors with hashes of a range, in the order of the readers and of the hashes:

@@ -322,14 +322,6 @@ type visitorRows struct {
 	counts *array.Int64
 }
 
-// time returns one of the times of the i-th row; 0: there is none.
-func (r *visitorRows) time(which, i int) int64 {
-	if r.times[which].IsNull(i) {
-		return 0
-	}
-	return int64(r.times[which].Value(i))
-}
-
 func visitorRowsOf(rec arrow.Record) (out visitorRows, err error) {
 	if err := sameNames(visitorSchema(), rec.Schema()); err != nil {
 		return out, damaged(err)

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"errors"
+	"math"
 	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -17,10 +18,13 @@ import (
 // visits is what some chats say of one visitor, but for texts. Those of several sets of chats can be merged.
 type visits struct {
 	chats       int64
-	first, last int64 // of the chats' times; 0: none has one
-	newest      order // of all of them, whose version is its time; 0: it has none
+	first, last int64 // of the chats' times; noTime: none has one
+	newest      order // of all of them, whose version is its time; noTime: it has none
 	words       id    // stands for the visitor's texts in the newest, as id does for a key
 }
+
+// noTime stands for a time that is not there. It is before all others.
+const noTime = math.MinInt64
 
 // sighting is what one file says of one visitor: one of chats, or the row of one of chat_visitors.
 type sighting struct {
@@ -31,23 +35,28 @@ type sighting struct {
 
 // merge takes in what other chats say of the visitor, and reports whether the newest is among them.
 func (s *sighting) merge(o *sighting) bool {
-	if o.chats == 0 {
+	switch {
+	case o.chats == 0:
 		return false
+	case s.chats == 0:
+		s.visits, s.row = o.visits, o.row
+		return true
 	}
-	newer := s.chats == 0 || s.newest.compare(o.newest) < 0
+	newer := s.newest.compare(o.newest) < 0
 	if newer {
 		s.newest, s.words, s.row = o.newest, o.words, o.row
 	}
-	if o.first != 0 {
-		s.first, s.last = earliest(s.first, o.first), max(s.last, o.last)
-	}
+	s.first, s.last = earliest(s.first, o.first), max(s.last, o.last)
 	s.chats += o.chats
 	return newer
 }
 
 func earliest(a, b int64) int64 {
-	if a == 0 {
+	switch {
+	case a == noTime:
 		return b
+	case b == noTime:
+		return a
 	}
 	return min(a, b)
 }
@@ -113,14 +122,20 @@ func columnOf(rec arrow.Record, name string) arrow.Array {
 
 // tell lets a sighting have what the i-th row says of its visitor, but for words.
 func (c *chatRows) tell(s *sighting, i int) {
-	s.chats, s.newest = 1, order{0, chatferry.ShardID(c.shards.Value(i)), chatferry.Offset(c.offsets.Value(i))}
-	if c.began.IsValid(i) {
-		s.first = int64(c.began.Value(i))
-		s.last, s.newest.version = s.first, s.first
+	s.chats, s.first = 1, timeIn(c.began, i)
+	s.last = s.first
+	s.newest = order{timeIn(c.updated, i), chatferry.ShardID(c.shards.Value(i)), chatferry.Offset(c.offsets.Value(i))}
+	if s.newest.version == noTime {
+		s.newest.version = s.first
 	}
-	if c.updated.IsValid(i) {
-		s.newest.version = int64(c.updated.Value(i))
+}
+
+// timeIn is the i-th of some times.
+func timeIn(times *array.Timestamp, i int) int64 {
+	if times.IsNull(i) {
+		return noTime
 	}
+	return int64(times.Value(i))
 }
 
 // sightings are those of a file, in the order of hash and id once they are folded.
@@ -165,8 +180,8 @@ func (s *sightings) readTable(rec arrow.Record) error {
 	some := s.add(&rows.words, all)
 	for i := range some {
 		one := &some[i]
-		one.chats, one.newest.version = rows.counts.Value(i), rows.time(0, i)
-		one.first, one.last = rows.time(1, i), rows.time(2, i)
+		one.chats, one.newest.version = rows.counts.Value(i), timeIn(rows.times[0], i)
+		one.first, one.last = timeIn(rows.times[1], i), timeIn(rows.times[2], i)
 		one.row = s.rows + uint32(i)
 	}
 	s.rows += uint32(rec.NumRows())

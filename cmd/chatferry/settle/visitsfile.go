@@ -178,6 +178,15 @@ func (r *visitsReader) begin(ctx context.Context, d *derivedFiles) error {
 	return err
 }
 
+// recount lets the reader go on in a file that was made again.
+func (r *visitsReader) recount(ctx context.Context, d *derivedFiles) error {
+	at := r.at
+	r.count = -1
+	err := r.begin(ctx, d)
+	r.at = at
+	return err
+}
+
 // next returns some sightings from at on: n of them and those that share their blocks, as far as there are so many.
 // Several goroutines may read different files. The error may be one that is unusable.
 func (r *visitsReader) next(ctx context.Context, d Derived, n int64) ([]sighting, error) {
