@@ -27,7 +27,7 @@ func BenchmarkSettle(b *testing.B) {
 				b.StopTimer()
 				w := newWorld(b, bigFeed(share))
 				w.options.limits = nil
-				debug.SetMemoryLimit(defaultMemory * 9 / 10)
+				debug.SetMemoryLimit(defaultMemory * 8 / 10)
 				run := func(context.Context, Options) (Report, error) { return Report{}, nil }
 				if share == 0 {
 					run = Run // it was settled before
@@ -64,7 +64,7 @@ func BenchmarkSettleAgain(b *testing.B) {
 		f.part = 2000
 		w := newWorld(b, f)
 		w.options.limits = nil
-		debug.SetMemoryLimit(defaultMemory * 9 / 10)
+		debug.SetMemoryLimit(defaultMemory * 8 / 10)
 		if _, err := w.carry(b.Context()); err != nil {
 			b.Fatal(err)
 		}
@@ -246,7 +246,7 @@ func BenchmarkGather(b *testing.B) {
 	for _, keys := range []int{*benchKeys / 20, *benchKeys / 4, *benchKeys} {
 		b.Run(fmt.Sprintf("chats=%d/files=%d/visitors=%d", keys, benchFiles, touched), func(b *testing.B) {
 			d := benchDerived(b)
-			v := &visiting{s: &settler{o: Options{Progress: func(Progress) {}}, hash: id.hash, derived: d, limits: limitsOf(defaultMemory)}}
+			v := &visiting{k: newKeyed(chatferry.Chats), s: &settler{o: Options{Progress: func(Progress) {}}, hash: id.hash, derived: d, limits: limitsOf(defaultMemory)}}
 			rng := rand.New(rand.NewPCG(3, 3))
 			var ids idSheet
 			for i := range benchFiles {

@@ -62,11 +62,10 @@ func (j *judge) row(row *sighting) {
 
 // gather takes in what the files of visits say of the visitors of a crowd, whose hashes are given.
 func (v *visiting) gather(ctx context.Context, c *crowd, hashes []uint64) error {
-	k := newKeyed(chatferry.Chats)
 	for i, f := range v.chats {
 		v.s.o.Progress(Progress{Step: "visitors", Stream: chatferry.Chats, Done: int64(i), Total: int64(len(v.chats))})
 		at := 0
-		err := v.s.eachMet(ctx, origin{k, f}, hashes, func(one *sighting) {
+		err := v.s.eachMet(ctx, origin{v.k, f}, hashes, func(one *sighting) {
 			found, ok := c.find(at, v.s.hash(one.id), &one.id)
 			if at = found; ok && c.at(at).merge(one) {
 				c.at(at).in = uint32(i)
@@ -97,7 +96,7 @@ func (s *settler) eachMet(ctx context.Context, of origin, hashes []uint64, visit
 		return nil
 	}
 	met := make([]sighting, 0, len(places))
-	err := s.mended(ctx, of, name, func() error {
+	read := func() error {
 		met = met[:0]
 		f, err := s.derived.openVisits(ctx, name)
 		if err != nil {
@@ -112,21 +111,21 @@ func (s *settler) eachMet(ctx context.Context, of origin, hashes []uint64, visit
 			met = append(met, one)
 		}
 		return nil
-	})
-	for i := range met {
-		if err == nil {
-			visit(&met[i])
-		}
 	}
-	return err
+	if err := s.mended(ctx, of, name, read, nil); err != nil {
+		return err
+	}
+	for i := range met {
+		visit(&met[i])
+	}
+	return nil
 }
 
 // allCrowds gives visit all visitors of the chats, so many sightings at a time. A range of hashes is a slice of each file.
 func (v *visiting) allCrowds(ctx context.Context, most int, gone map[string]bitmap, visit func(*crowd)) error {
-	k := newKeyed(chatferry.Chats)
 	var chats, table []*visitsReader
 	for _, f := range v.chats {
-		chats = append(chats, readerOf(origin{k, f}))
+		chats = append(chats, readerOf(origin{v.k, f}))
 	}
 	for _, f := range v.old {
 		table = append(table, readerOf(origin{file: f}))

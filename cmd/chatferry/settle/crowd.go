@@ -32,7 +32,7 @@ func (v *visitor) right(row *sighting) bool {
 
 // crowd holds visitors whose hashes follow each other. It has no pointers into what it holds, since there may be many.
 type crowd struct {
-	all   []visitor // as they came; those that were made one with another have no chats any more
+	all   []visitor // as they came; what is in the order is right of its visitor once it is folded
 	order []uint32  // indexes of the visitors, in the order of hash and id, each once
 	whole bool      // no other visitor has a hash between theirs
 
@@ -47,21 +47,11 @@ func (c *crowd) add(one *sighting, hash uint64, in int) {
 
 // fold makes one of those that are the same visitor, and puts them in order.
 func (c *crowd) fold() {
-	c.order = hashOrder(c.hashes, func(a, b uint32) int { return bytes.Compare(c.all[a].id[:], c.all[b].id[:]) })
-	kept := c.order[:0]
-	for _, i := range c.order {
-		one := &c.all[i]
-		if len(kept) > 0 {
-			if last := &c.all[kept[len(kept)-1]]; last.id == one.id {
-				if last.merge(&one.sighting) {
-					last.in = one.in
-				}
-				continue
-			}
+	c.order = visitorOrder(c.hashes, func(i uint32) *id { return &c.all[i].id }, func(into, from uint32) {
+		if c.all[into].merge(&c.all[from].sighting) {
+			c.all[into].in = c.all[from].in
 		}
-		kept = append(kept, i)
-	}
-	c.order = kept
+	})
 }
 
 // clear empties the crowd, and keeps its memory.

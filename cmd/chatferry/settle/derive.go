@@ -13,20 +13,22 @@ import (
 func (s *settler) scanned(ctx context.Context, kind *fileKind, k *keyed, f *checkpoint.InventoryFile, each func([]byte), undo func()) (keyFile, error) {
 	name := kind.name(f.SHA256)
 	var found keyFile
-	begun := false
-	err := s.mended(ctx, origin{k, f}, name, func() (err error) {
-		if begun && undo != nil {
-			undo()
-		}
-		begun = true
+	read := func() (err error) {
 		found, err = s.derived.scan(ctx, kind, name, each)
 		return err
+	}
+	err := s.mended(ctx, origin{k, f}, name, read, func() error {
+		if undo != nil {
+			undo()
+		}
+		return nil
 	})
 	return found, err
 }
 
-// mended reads a derived file. If read finds that it is unusable, it is made again, and read called once more.
-func (s *settler) mended(ctx context.Context, of origin, name string, read func() error) error {
+// mended reads a derived file. If read finds that it is unusable, it is made again, and read called once more, after again
+// if that is not nil.
+func (s *settler) mended(ctx context.Context, of origin, name string, read, again func() error) error {
 	err := read()
 	if err == nil || !unusable(err) {
 		return err
@@ -38,7 +40,14 @@ func (s *settler) mended(ctx context.Context, of origin, name string, read func(
 	if err := s.derive(ctx, []origin{of}); err != nil {
 		return err
 	}
-	if err = read(); errors.Is(err, errDamagedKeys) {
+	err = nil
+	if again != nil {
+		err = again()
+	}
+	if err == nil {
+		err = read()
+	}
+	if errors.Is(err, errDamagedKeys) {
 		err = chatferry.Errorf(chatferry.KindEnvironment, "check the disk, then run the same command again",
 			"%s is not what was written: %w", name, err)
 	}
@@ -78,7 +87,7 @@ func (s *settler) derive(ctx context.Context, files []origin) error {
 			continue // a ledger of several Streams
 		}
 		met[of.file.SHA256] = true
-		d := &derivation{origin: of, keys: of.file.Table != ChatVisitors && !s.derived.have[keysKind.name(of.file.SHA256)]}
+		d := &derivation{origin: of, keys: of.k != nil && !s.derived.have[keysKind.name(of.file.SHA256)]}
 		d.visits = hasVisits(of.file) && !s.derived.have[visitsKind.name(of.file.SHA256)]
 		if d.keys || d.visits {
 			all = append(all, d)
@@ -105,7 +114,7 @@ func (s *settler) read(ctx context.Context, d *derivation) error {
 	if d.visits {
 		seen = &sightings{hash: s.hash, all: make([]sighting, 0, d.file.Rows)}
 	}
-	if d.file.Table == ChatVisitors {
+	if d.k == nil {
 		return s.readTable(ctx, d, seen)
 	}
 	keys := make([]uint64, 0, d.file.Rows)

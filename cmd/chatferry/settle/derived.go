@@ -13,8 +13,8 @@ import (
 	"chatferry/checkpoint/atomicfile"
 )
 
-// Derived is where the derived files of a dataset are, and nothing else. It is used by one goroutine at a time, but for ReadAt. Errors are
-// told as a person needs them, with their Kind.
+// Derived is where the derived files of a dataset are, and nothing else. It is used by one goroutine at a time, but for
+// ReadAt. Errors are told as a person needs them, with their Kind.
 type Derived interface {
 	// Open opens a file for reading; the error wraps fs.ErrNotExist if there is none.
 	Open(ctx context.Context, name string) (DerivedFile, error)

@@ -1,6 +1,7 @@
 package settle
 
 import (
+	"bytes"
 	"math/bits"
 	"slices"
 )
@@ -59,6 +60,24 @@ func sortedHashes(hashes []uint64) []uint64 {
 	}
 	p.each(func(from, to uint32) { slices.Sort(sorted[from:to]) })
 	return sorted
+}
+
+// visitorOrder returns the indexes of visitors in the order of hash and id. Of one that is there several times merge makes
+// one, which alone is in the order; with no merge all are.
+func visitorOrder(hashes []uint64, of func(uint32) *id, merge func(into, from uint32)) []uint32 {
+	order := hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(of(a)[:], of(b)[:]) })
+	if merge == nil {
+		return order
+	}
+	kept := order[:0]
+	for _, i := range order {
+		if n := len(kept); n > 0 && *of(kept[n-1]) == *of(i) {
+			merge(kept[n-1], i)
+		} else {
+			kept = append(kept, i)
+		}
+	}
+	return kept
 }
 
 // hashOrder returns the indexes of hashes in their order, and in that of tie where they are equal.

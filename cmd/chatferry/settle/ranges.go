@@ -59,63 +59,41 @@ func (s *settler) reading(ctx context.Context, r *visitsReader, read func() erro
 	if r.of.file == nil {
 		return s.stale(r.name, read())
 	}
-	again := false
-	return s.mended(ctx, r.of, r.name, func() error {
-		if again {
-			if err := r.recount(ctx, s.derived); err != nil {
-				return err
-			}
-		}
-		again = true
-		return read()
-	})
+	return s.mended(ctx, r.of, r.name, read, func() error { return r.recount(ctx, s.derived) })
 }
 
 // readRange gives each what readers say of visitors with hashes of a range, in the order of the readers and of the hashes:
 // the index of the reader and a sighting. Ranges are read in their order. The files are read side by side.
 func (s *settler) readRange(ctx context.Context, readers []*visitsReader, r *hashRange, each func(int, *sighting)) error {
-	next := func(ctx context.Context, i int) (out read, err error) {
-		out.some, out.err = readers[i].next(ctx, s.derived, r.share(readers[i].count))
-		if out.err != nil && !unusable(out.err) {
-			return out, out.err
+	next := func(ctx context.Context, i int) ([]sighting, error) {
+		some, err := readers[i].next(ctx, s.derived, r.share(readers[i].count))
+		if unusable(err) {
+			return nil, nil // it is made again below, where nothing runs beside
 		}
-		return out, nil
+		return some, err
 	}
 	weigh := func(i int) int64 { return r.share(readers[i].count) * visitorSize }
-	return inOrder(ctx, len(readers), visitsAtOnce, s.limits.visitorBytes/4, weigh, next, func(i int, out read) error {
-		reader := readers[i]
-		for {
-			if out.err != nil {
+	return inOrder(ctx, len(readers), visitsAtOnce, s.limits.visitorBytes/4, weigh, next, func(i int, some []sighting) error {
+		for reader := readers[i]; reader.at < reader.count; some = nil {
+			if len(some) == 0 {
 				err := s.reading(ctx, reader, func() (err error) {
-					out.some, err = reader.next(ctx, s.derived, r.share(reader.count))
+					some, err = reader.next(ctx, s.derived, r.share(reader.count))
 					return err
 				})
 				if err != nil {
 					return err
 				}
 			}
-			for n := range out.some {
-				if !r.holds(s.hash(out.some[n].id)) {
+			for n := range some {
+				if !r.holds(s.hash(some[n].id)) {
 					return nil
 				}
 				reader.at++
-				each(i, &out.some[n])
-			}
-			if reader.at == reader.count {
-				return nil
-			}
-			out.some, out.err = reader.next(ctx, s.derived, perBlock)
-			if out.err != nil && !unusable(out.err) {
-				return out.err
+				each(i, &some[n])
 			}
 		}
+		return nil
 	})
-}
-
-// read is what a reader gave.
-type read struct {
-	some []sighting
-	err  error // that it is unusable
 }
 
 // visitsAtOnce is how many files of visits are read side by side: on a server each read is mostly waiting.

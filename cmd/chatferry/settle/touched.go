@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-
-	"chatferry"
 )
 
 // scope finds the visitors whose rows may have to change since the table was derived: those of whom the files of chats
@@ -23,10 +21,9 @@ func (v *visiting) scope(ctx context.Context) error {
 			went = append(went, &visitsReader{name: visitsKind.name(sum), count: -1})
 		}
 	}
-	k := newKeyed(chatferry.Chats)
 	for _, f := range v.chats {
 		if !before[f.SHA256] {
-			came = append(came, readerOf(origin{k, f}))
+			came = append(came, readerOf(origin{v.k, f}))
 		}
 	}
 	return v.s.differing(ctx, went, came, func(of id) error {

@@ -24,7 +24,7 @@ func (s *settler) visitors(ctx context.Context) error {
 			return nil
 		}
 	}
-	v := &visiting{s: s, d: d}
+	v := &visiting{s: s, d: d, k: newKeyed(chatferry.Chats)}
 	files := d.Inventory()
 	for i := range files {
 		switch f := &files[i]; f.Table {
@@ -39,9 +39,8 @@ func (s *settler) visitors(ctx context.Context) error {
 		return nil
 	}
 	var all []origin
-	k := newKeyed(chatferry.Chats)
 	for _, f := range v.chats {
-		all = append(all, origin{k, f})
+		all = append(all, origin{v.k, f})
 	}
 	for _, f := range v.old {
 		all = append(all, origin{file: f})
@@ -71,6 +70,7 @@ var errStale = errors.New("what is known of the last derivation cannot be used")
 type visiting struct {
 	s          *settler
 	d          *checkpoint.Dataset
+	k          *keyed // of chats
 	chats, old []*checkpoint.InventoryFile
 
 	// touched are the visitors whose rows may have to change, in the order of hash and id; nil: all.

@@ -220,14 +220,14 @@ func (s *sightings) fold() {
 	for i := range s.all {
 		hashes[i] = s.hash(s.all[i].id)
 	}
-	kept := make([]sighting, 0, len(s.all))
-	for _, at := range hashOrder(hashes, func(a, b uint32) int { return bytes.Compare(s.all[a].id[:], s.all[b].id[:]) }) {
-		one := &s.all[at]
-		if n := len(kept); n > 0 && kept[n-1].id == one.id && !s.apart {
-			kept[n-1].merge(one)
-		} else {
-			kept = append(kept, *one)
-		}
+	merge := func(into, from uint32) { s.all[into].merge(&s.all[from]) }
+	if s.apart {
+		merge = nil
+	}
+	order := visitorOrder(hashes, func(i uint32) *id { return &s.all[i].id }, merge)
+	kept := make([]sighting, 0, len(order))
+	for _, i := range order {
+		kept = append(kept, s.all[i])
 	}
 	s.all = kept
 }
